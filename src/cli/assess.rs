@@ -1,0 +1,52 @@
+use std::path::PathBuf;
+
+use super::output::write_file;
+use super::source::ReportInputs;
+use super::{CliError, Common};
+use crate::report::{self, ReportView};
+use crate::schema::CohortDefinition;
+use crate::study::{AssessRequest, Error, Models, assess_cohort};
+use crate::terms::PatientId;
+
+/// Write one patient's full assessment as a report.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Assess {
+    #[command(flatten)]
+    inputs: ReportInputs,
+    /// Patient id: canonical (ispy2:100899) or within the cohort (100899)
+    #[arg(long, value_name = "ID")]
+    patient: String,
+    /// Report to write: .html or .json
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Assess {
+    pub(crate) fn run(&self, common: &Common) -> Result<(), CliError> {
+        let extension = self.out.extension().and_then(|extension| extension.to_str()).unwrap_or("");
+        if !["html", "json"].contains(&extension) {
+            return Err(CliError::Usage(format!("--out: expected a file ending in .html or .json, found `.{extension}`")));
+        }
+        let cohort = CohortDefinition::load(&self.inputs.cohort)?;
+        let namespaced = format!("{}:{}", cohort.namespace, self.patient);
+        let wanted = PatientId::parse(&self.patient)
+            .or_else(|_| PatientId::parse(&namespaced))
+            .map_err(|_| CliError::Usage("--patient: expected an id".to_owned()))?;
+        let request = AssessRequest {
+            data: self.inputs.data.clone(),
+            embeddings: self.inputs.embeddings.clone(),
+            models: self.inputs.open_models(&Models::locate(common.models.as_deref()))?,
+            key: self.inputs.key()?,
+            skip_invalid: self.inputs.skip_invalid,
+            cohort,
+        };
+        let assessed = assess_cohort(&request)?;
+        let (_, assessment) =
+            assessed.patients.iter().find(|(patient, _)| *patient == wanted).ok_or(Error::NoPatient)?;
+        let view = ReportView::new(assessment);
+        let text = if extension == "html" { report::html(&view)? } else { report::json(&view) };
+        write_file(&self.out, text.as_bytes())?;
+        println!("{}", view.pseudonym);
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+use std::path::PathBuf;
+
+use super::evaluate::{print_evaluation, refit_of};
+use super::progress::Bar;
+use super::{CliError, Common, output::JsonOutput};
+use crate::study::{FusedTable, Models, ResponseSpec, train};
+
+/// Train a response model from a specification and a fused table; writes a new candidate version.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Train {
+    /// Specification
+    #[arg(required_unless_present = "explain")]
+    spec: Option<PathBuf>,
+    /// Fused table
+    #[arg(long, value_name = "FILE", required_unless_present = "explain")]
+    data: Option<PathBuf>,
+    /// Registry to write into
+    #[arg(long, default_value = "models", value_name = "DIR")]
+    out: PathBuf,
+    /// Data folder of the images, for specifications that refit an encoder
+    #[arg(long, env = "REGIMEN_DATA", default_value = "../shared/data", value_name = "DIR")]
+    images: PathBuf,
+    /// Explain the keys of a specification
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    json: JsonOutput,
+}
+
+impl Train {
+    pub(crate) fn run(&self, common: &Common) -> Result<(), CliError> {
+        let (Some(path), Some(data), false) = (&self.spec, &self.data, self.explain) else {
+            println!("{}", include_str!("../../docs/spec.md"));
+            return Ok(());
+        };
+        let spec = ResponseSpec::load(path)?;
+        let table = FusedTable::read(data)?;
+        let refit = refit_of(&spec, path, &self.images)?;
+        let models = Models::locate(common.models.as_deref());
+        let trained = train(&spec, &table, refit.as_ref(), &models, &self.out, &Bar::new())?;
+        self.json.say(&print_evaluation(&trained.evaluation));
+        self.json.say(&format!("wrote {}@{}, a candidate until it is promoted", trained.name, trained.version));
+        self.json.write(&trained.evaluation)
+    }
+}

@@ -1,0 +1,15 @@
+//! What each option would do for this patient.
+//!
+//! Lives here: the options as data ([`OptionSet`]), the rates observed in comparable patients ([`Evidence`]) and
+//! the gate that says when a model does not apply ([`Reference`]). May import F0 to F4. Deliberately absent:
+//! ranking of options, and wording for people.
+
+mod applicability;
+mod error;
+mod evidence;
+mod options;
+
+pub use applicability::{Gate, Reference};
+pub use error::Error;
+pub use evidence::{Cell, Evidence, MIN_COMPARABLE};
+pub use options::{OptionSet, TreatmentOption};

@@ -1,0 +1,219 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Error;
+use super::encoder::{EMBEDDING_DIM, network_bytes};
+use super::manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash, WEIGHTS_FILE};
+use super::network::ARCHITECTURE;
+use super::samples::hex;
+use super::train::TrainedEncoder;
+
+/// Writes `<out_root>/<name>/<next version>/{manifest.json, weights.safetensors, card.md}` and returns the folder.
+///
+/// `held_out` is the caller's metrics object, stored as it is; objects with `estimate`, `lower95` and `upper95` in it
+/// become lines of the card. The files are written to a temporary folder beside the versions and renamed, so a version
+/// is whole or absent and is never overwritten.
+///
+/// # Errors
+/// [`Error::Io`] when a file or folder cannot be written, [`Error::Json`] when the metrics cannot be encoded.
+pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value) -> Result<PathBuf, Error> {
+    let parent = out_root.join(&trained.spec.name);
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Io { path, source }
+    };
+    std::fs::create_dir_all(&parent).map_err(io(&parent))?;
+    let version = format!("{:04}", last_version(&parent)? + 1);
+    let weights = network_bytes(&trained.network)?;
+    let manifest = manifest_of(trained, &version, &hex(&Sha256::digest(&weights)), held_out);
+    let mut text = serde_json::to_string_pretty(&manifest)
+        .map_err(|source| Error::Json { path: parent.join("manifest.json"), source })?;
+    text.push('\n');
+    let draft = parent.join(format!(".draft-{version}-{}", std::process::id()));
+    std::fs::create_dir_all(&draft).map_err(io(&draft))?;
+    let card = card_of(&manifest);
+    for (name, bytes) in [("manifest.json", text.as_bytes()), (WEIGHTS_FILE, &weights), ("card.md", card.as_bytes())] {
+        let path = draft.join(name);
+        std::fs::write(&path, bytes).map_err(io(&path))?;
+    }
+    let folder = parent.join(&version);
+    // A rename onto a folder that is not empty fails, so a version written meanwhile is not overwritten.
+    if let Err(source) = std::fs::rename(&draft, &folder) {
+        std::fs::remove_dir_all(&draft).map_err(io(&draft))?;
+        return Err(Error::Io { path: folder, source });
+    }
+    Ok(folder)
+}
+
+/// The highest version in a model's folder, 0 when there is none.
+fn last_version(parent: &Path) -> Result<u32, Error> {
+    let io = |source| Error::Io { path: parent.to_owned(), source };
+    let mut last = 0;
+    for entry in std::fs::read_dir(parent).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        last = name.to_str().and_then(|name| name.parse::<u32>().ok()).map_or(last, |version| last.max(version));
+    }
+    Ok(last)
+}
+
+fn manifest_of(trained: &TrainedEncoder, version: &str, weights_sha256: &str, held_out: &Value) -> EncoderManifest {
+    let spec = &trained.spec;
+    let [channels, height, width] = spec.input_shape();
+    let seed = spec.training.seed;
+    EncoderManifest {
+        name: spec.name.clone(),
+        version: version.to_owned(),
+        kind: "encoder".to_owned(),
+        modality: spec.modality,
+        architecture: ARCHITECTURE.to_owned(),
+        embedding_dim: EMBEDDING_DIM,
+        input: InputShape { channels, height, width },
+        seed,
+        crate_version: env!("CARGO_PKG_VERSION").to_owned(),
+        spec: spec.clone(),
+        data: ManifestData {
+            files: trained.inputs.clone(),
+            n_images: trained.n_images,
+            n_patients: trained.training_patients.len(),
+            licence: spec.dataset.licence.clone(),
+            source: spec.dataset.source.clone(),
+        },
+        training: ManifestTraining {
+            epochs_run: trained.epochs_run,
+            best_epoch: trained.best.epoch,
+            validation_auc: trained.best.smoothed_auc,
+        },
+        training_row_hash: TrainingRowHash::new(&spec.name, version, seed, &trained.training_patients),
+        files: [(WEIGHTS_FILE.to_owned(), weights_sha256.to_owned())].into(),
+        held_out: held_out.clone(),
+    }
+}
+
+/// The model card in Markdown.
+fn card_of(manifest: &EncoderManifest) -> String {
+    let spec = &manifest.spec;
+    let input = manifest.input;
+    let mut card = format!("# {} version {}\n\n", manifest.name, manifest.version);
+    let mut line = |text: String| {
+        card.push_str(&text);
+        card.push('\n');
+    };
+    line("Research use only. Not a medical device.\n".to_owned());
+    line("## What it is\n".to_owned());
+    line(format!(
+        "A residual network ({}) that turns one {} image, prepared as {} x {} x {}, into {} numbers. It was trained from \
+         scratch on one task: {}. Classes: {}.\n",
+        manifest.architecture,
+        manifest.modality,
+        input.channels,
+        input.height,
+        input.width,
+        manifest.embedding_dim,
+        spec.task,
+        spec.classes.join(", ")
+    ));
+    line("## Data and licence\n".to_owned());
+    line(format!("- Source: {}", manifest.data.source));
+    line(format!("- Terms: {}", manifest.data.licence));
+    line(format!(
+        "- Fitted and stopped early on {} images of {} patients; held-out folds {:?} were never used.\n",
+        manifest.data.n_images, manifest.data.n_patients, spec.dataset.folds.held_out
+    ));
+    line("## Figures on patients it never saw\n".to_owned());
+    figures("", &manifest.held_out).into_iter().for_each(&mut line);
+    line(format!(
+        "\nThe weights are those of epoch {} of {}, chosen by an area of {:.3} on training patients kept aside; that figure \
+         chose the epoch and flatters.\n",
+        manifest.training.best_epoch, manifest.training.epochs_run, manifest.training.validation_auc
+    ));
+    line("## Limits\n".to_owned());
+    spec.limits.iter().for_each(|limit| line(format!("- {limit}")));
+    line(
+        "- The manifest lists its training patients as salted hashes. The salt is published and the ids of a public cohort \
+         can be enumerated, so the hashes recognise a patient; they do not hide one."
+            .to_owned(),
+    );
+    card
+}
+
+/// One line per number, text or estimate in a metrics object, nested names joined by a slash.
+fn figures(prefix: &str, value: &Value) -> Vec<String> {
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_f64);
+    if let (Some(estimate), Some(lower), Some(upper)) =
+        (number(value, "estimate"), number(value, "lower95"), number(value, "upper95"))
+    {
+        return vec![format!("- {prefix}: {estimate:.3} (95 % interval {lower:.3} to {upper:.3})")];
+    }
+    match value {
+        Value::Object(map) => map
+            .iter()
+            .flat_map(|(key, inner)| {
+                figures(&if prefix.is_empty() { key.clone() } else { format!("{prefix}/{key}") }, inner)
+            })
+            .collect(),
+        Value::Null => Vec::new(),
+        Value::String(text) => vec![format!("- {prefix}: {text}")],
+        Value::Number(number) if number.is_f64() => {
+            vec![format!("- {prefix}: {:.3}", number.as_f64().unwrap_or(f64::NAN))]
+        }
+        other => vec![format!("- {prefix}: {other}")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::super::spec::tests::blobs;
+    use super::super::train::tests::disc_samples;
+    use super::super::{Encoder, train_encoder};
+    use super::*;
+
+    fn small() -> TrainedEncoder {
+        let mut spec = blobs();
+        spec.training.epochs = 1;
+        train_encoder(&spec, &disc_samples(16, 1), &mut |_| ControlFlow::Continue(())).unwrap()
+    }
+
+    #[test]
+    fn a_written_encoder_reloads_and_embeds_the_same_numbers() {
+        let (trained, root) = (small(), tempfile::tempdir().unwrap());
+        let area = serde_json::json!({"n": 4, "auc_image": {"estimate": 0.9, "lower95": 0.8, "upper95": 1.0}});
+        let first = write_encoder(root.path(), &trained, &area).unwrap();
+        let second = write_encoder(root.path(), &trained, &area).unwrap();
+        assert!(first.ends_with("blobs/0001") && second.ends_with("blobs/0002"));
+        let read = |name: &str| std::fs::read(first.join(name)).unwrap();
+        let encoder = Encoder::load(&read("manifest.json"), &read(WEIGHTS_FILE)).unwrap();
+        let images: Vec<_> = disc_samples(4, 1).into_iter().map(|sample| sample.prepared).collect();
+        assert_eq!(encoder.embed(&images).unwrap(), trained.encoder.embed(&images).unwrap());
+        let card = String::from_utf8(read("card.md")).unwrap();
+        assert!(card.contains("auc_image: 0.900 (95 % interval 0.800 to 1.000)"), "{card}");
+        assert_eq!(std::fs::read_dir(root.path().join("blobs")).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn weights_with_a_wrong_hash_are_refused_by_model_expected_and_found() {
+        let (trained, root) = (small(), tempfile::tempdir().unwrap());
+        let folder = write_encoder(root.path(), &trained, &Value::Null).unwrap();
+        let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
+        let mut weights = std::fs::read(folder.join(WEIGHTS_FILE)).unwrap();
+        let last = weights.len() - 1;
+        weights[last] ^= 1;
+        let error = Encoder::load(&manifest, &weights).unwrap_err();
+        let (found, expected) = (hex(&Sha256::digest(&weights)), trained.encoder.weights_sha256().to_owned());
+        assert_eq!(error.to_string(), format!("model blobs@0001: weights hash: expected {expected}, found {found}"));
+    }
+
+    #[test]
+    fn a_manifest_of_another_architecture_is_refused() {
+        let (trained, root) = (small(), tempfile::tempdir().unwrap());
+        let folder = write_encoder(root.path(), &trained, &Value::Null).unwrap();
+        let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
+        let manifest = manifest.replace(ARCHITECTURE, "resnet50");
+        let weights = std::fs::read(folder.join(WEIGHTS_FILE)).unwrap();
+        let error = Encoder::load(manifest.as_bytes(), &weights).unwrap_err().to_string();
+        assert!(error.contains("architecture: expected residual-64, found resnet50"), "{error}");
+    }
+}

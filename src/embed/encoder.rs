@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use sha2::{Digest, Sha256};
+
+use crate::imaging::Prepared;
+use crate::terms::Modality;
+
+use super::Error;
+use super::augment::channel_last;
+use super::convolution::Grid;
+use super::loss::softmax;
+use super::manifest::{EncoderManifest, WEIGHTS_FILE};
+use super::network::{FoldedNetwork, Linear, layers};
+use super::samples::hex;
+
+/// Length of every embedding.
+pub const EMBEDDING_DIM: usize = 32;
+
+/// A trained encoder: prepared images to embeddings and class probabilities.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    model: String,
+    modality: Modality,
+    classes: Vec<String>,
+    shape: [usize; 3],
+    weights_sha256: String,
+    network: FoldedNetwork,
+}
+
+impl Encoder {
+    /// Loads an encoder from the bytes of its `manifest.json` and `weights.safetensors`.
+    ///
+    /// The weights' SHA-256 is compared with the manifest before a single tensor is read.
+    ///
+    /// # Errors
+    /// [`Error::WeightsHash`] naming model, expected and found; [`Error::Json`], [`Error::Manifest`],
+    /// [`Error::Safetensors`] and [`Error::Tensor`] for files that are not an encoder of this crate.
+    pub fn load(manifest: &[u8], weights: &[u8]) -> Result<Self, Error> {
+        let manifest = EncoderManifest::parse(manifest)?;
+        let found = hex(&Sha256::digest(weights));
+        let expected = manifest.files.get(WEIGHTS_FILE).cloned().unwrap_or_default();
+        if expected != found {
+            return Err(Error::WeightsHash { model: manifest.model(), expected, found });
+        }
+        let shape = [manifest.input.channels, manifest.input.height, manifest.input.width];
+        let model = manifest.model();
+        let network = read_network(&model, weights, shape[0], manifest.spec.classes.len())?;
+        let classes = manifest.spec.classes;
+        Ok(Self { model, modality: manifest.modality, classes, shape, weights_sha256: found, network })
+    }
+
+    /// An encoder straight from training.
+    pub(super) fn from_network(
+        model: String,
+        modality: Modality,
+        classes: Vec<String>,
+        shape: [usize; 3],
+        network: FoldedNetwork,
+    ) -> Result<Self, Error> {
+        let weights_sha256 = hex(&Sha256::digest(network_bytes(&network)?));
+        Ok(Self { model, modality, classes, shape, weights_sha256, network })
+    }
+
+    /// `name@version`.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// What it embeds.
+    #[must_use]
+    pub fn modality(&self) -> Modality {
+        self.modality
+    }
+
+    /// The classes of its training task, in the order of [`Encoder::class_probabilities`].
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// SHA-256 of the weights file, hex.
+    #[must_use]
+    pub fn weights_sha256(&self) -> &str {
+        &self.weights_sha256
+    }
+
+    /// The embedding of every image, in order. An image's embedding does not depend on the images beside it or on the
+    /// number of threads.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an image of another shape.
+    pub fn embed(&self, images: &[Prepared]) -> Result<Vec<[f32; EMBEDDING_DIM]>, Error> {
+        let images: Vec<(usize, &Prepared)> = images.iter().enumerate().collect();
+        images
+            .into_par_iter()
+            .map(|(index, image)| {
+                let values = self.embedding(index, image)?.flatten_all()?.to_vec1::<f32>()?;
+                let mut embedding = [0f32; EMBEDDING_DIM];
+                embedding.iter_mut().zip(values).for_each(|(cell, value)| *cell = value);
+                Ok(embedding)
+            })
+            .collect()
+    }
+
+    /// The class probabilities of every image, in the order of [`Encoder::classes`], each row summing to 1.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an image of another shape.
+    pub fn class_probabilities(&self, images: &[&Prepared]) -> Result<Vec<Vec<f32>>, Error> {
+        images
+            .par_iter()
+            .enumerate()
+            .map(|(index, image)| {
+                let logits = self.network.logits(&self.embedding(index, image)?)?;
+                Ok(softmax(&logits.flatten_all()?.to_vec1::<f32>()?))
+            })
+            .collect()
+    }
+
+    /// One image at a time, so that the order of every sum is fixed by the image alone.
+    fn embedding(&self, index: usize, image: &Prepared) -> Result<Tensor, Error> {
+        let [channels, height, width] = self.shape;
+        let count = channels * height * width;
+        if [image.channels, image.height, image.width] != self.shape || image.pixels.len() != count {
+            return Err(Error::Input {
+                index,
+                expected: format!("{channels} x {height} x {width}"),
+                found: format!("{} x {} x {}", image.channels, image.height, image.width),
+            });
+        }
+        let grid = Grid { images: 1, rows: height, columns: width, channels };
+        Ok(self.network.embed(channel_last(image), grid)?)
+    }
+}
+
+/// The mean of a study's embeddings over its views or slices.
+///
+/// # Errors
+/// [`Error::NoViews`] when there is none.
+pub fn pool_mean(embeddings: &[[f32; EMBEDDING_DIM]]) -> Result<[f32; EMBEDDING_DIM], Error> {
+    if embeddings.is_empty() {
+        return Err(Error::NoViews);
+    }
+    let mut sums = [0f64; EMBEDDING_DIM];
+    for embedding in embeddings {
+        sums.iter_mut().zip(embedding).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    Ok(sums.map(|sum| (sum / embeddings.len() as f64) as f32))
+}
+
+/// The weights file of a network: little-endian f32 tensors `<layer>.weight` `[inputs, outputs]` and `<layer>.bias`.
+pub(super) fn network_bytes(network: &FoldedNetwork) -> Result<Vec<u8>, Error> {
+    let mut stored: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+    for (name, layer) in &network.layers {
+        for (part, tensor) in [("weight", &layer.weight), ("bias", &layer.bias)] {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            stored.insert(format!("{name}.{part}"), (tensor.dims().to_vec(), bytes));
+        }
+    }
+    let mut views = Vec::with_capacity(stored.len());
+    for (name, (shape, bytes)) in &stored {
+        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?));
+    }
+    Ok(safetensors::serialize(views, None)?)
+}
+
+fn read_network(model: &str, weights: &[u8], in_channels: usize, classes: usize) -> Result<FoldedNetwork, Error> {
+    let stored = SafeTensors::deserialize(weights)?;
+    let read = |name: String, shape: Vec<usize>| -> Result<Tensor, Error> {
+        let wrong = |found: String| Error::Tensor {
+            model: model.to_owned(),
+            tensor: name.clone(),
+            expected: format!("{shape:?} F32, finite"),
+            found,
+        };
+        let view = stored.tensor(&name).map_err(|_| wrong("absent".to_owned()))?;
+        if view.shape() != shape || view.dtype() != Dtype::F32 {
+            return Err(wrong(format!("{:?} {:?}", view.shape(), view.dtype())));
+        }
+        let four = |chunk: &[u8]| chunk.try_into().map_or(f32::NAN, f32::from_le_bytes);
+        let values: Vec<f32> = view.data().chunks_exact(4).map(four).collect();
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(wrong("a value that is not finite".to_owned()));
+        }
+        Ok(Tensor::from_vec(values, shape.clone(), &Device::Cpu)?)
+    };
+    let mut found = BTreeMap::new();
+    for layer in layers(in_channels, EMBEDDING_DIM, classes) {
+        let weight = read(format!("{}.weight", layer.name), vec![layer.inputs, layer.outputs])?;
+        let bias = read(format!("{}.bias", layer.name), vec![layer.outputs])?;
+        found.insert(layer.name, Linear { weight, bias });
+    }
+    Ok(FoldedNetwork { layers: found })
+}

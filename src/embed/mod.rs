@@ -1,0 +1,37 @@
+//! Prepared images to embeddings, in candle on the CPU.
+//!
+//! Lives here: the residual encoder and its weights (hash checked before use), pooling over views and slices, the
+//! training of an encoder from a specification, and the model folder it writes. May import [`crate::terms`] and
+//! [`crate::imaging`]; candle enters nowhere else. Deliberately absent: intervals and tests (`stats`), joins of
+//! embeddings with other tables (`fusion`), choosing which version is promoted (`study`).
+
+mod artifact;
+mod augment;
+mod batch_norm;
+mod convolution;
+mod dataset_spec;
+mod early_stopping;
+mod encoder;
+mod error;
+mod evaluate;
+mod loss;
+mod manifest;
+mod network;
+mod rows;
+mod samples;
+mod spec;
+mod table;
+mod train;
+mod trainable;
+
+pub use artifact::write_encoder;
+pub use dataset_spec::{
+    DatasetSpec, FoldSpec, JoinSpec, LabelSpec, LateralitySpec, LevelsSpec, PatientRule, PatientSpec,
+};
+pub use encoder::{EMBEDDING_DIM, Encoder, pool_mean};
+pub use error::Error;
+pub use evaluate::{Evaluation, HeldOut, evaluate, held_out_per_patient};
+pub use manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash};
+pub use samples::{InputFile, Sample, label_tables, load_samples};
+pub use spec::{AugmentSpec, EncoderSpec, TrainingSpec};
+pub use train::{EpochReport, TrainedEncoder, train_encoder};

@@ -1,0 +1,325 @@
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use candle_core::{Device, Tensor};
+use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::imaging::Prepared;
+use crate::terms::PatientId;
+
+use super::Error;
+use super::augment::augmented;
+use super::convolution::Grid;
+use super::early_stopping::{patients_aside, validation_auc};
+use super::encoder::{EMBEDDING_DIM, Encoder};
+use super::loss::weighted_cross_entropy;
+use super::network::FoldedNetwork;
+use super::samples::{InputFile, Sample};
+use super::spec::EncoderSpec;
+use super::trainable::TrainableNetwork;
+
+/// Epochs over which the learning rate rises.
+const WARM_UP: f64 = 2.0;
+
+/// How one epoch went.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochReport {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean training loss, augmentation and smoothing included.
+    pub loss: f64,
+    /// Mean one-against-rest area under the ROC curve over the inner validation images.
+    pub validation_auc: f64,
+    /// Mean of `validation_auc` over the last `smoothed_epochs` epochs of the specification; it chooses the epoch.
+    pub smoothed_auc: f64,
+    /// True when these weights are the best so far by `smoothed_auc`, once that many epochs are done.
+    pub best: bool,
+}
+
+/// A trained encoder and what its manifest must say about it.
+#[derive(Debug, Clone)]
+pub struct TrainedEncoder {
+    /// The specification it was trained from.
+    pub spec: EncoderSpec,
+    /// The encoder at its best epoch, ready to embed.
+    pub encoder: Encoder,
+    /// Every patient used for fitting or early stopping.
+    pub training_patients: BTreeSet<PatientId>,
+    /// Images used for fitting or early stopping.
+    pub n_images: usize,
+    /// Epochs run.
+    pub epochs_run: usize,
+    /// The epoch whose weights were kept.
+    pub best: EpochReport,
+    /// Files the training read; filled by the caller from [`super::label_tables`].
+    pub inputs: Vec<InputFile>,
+    pub(super) network: FoldedNetwork,
+}
+
+/// Trains an encoder on the samples outside the held-out folds, stopping early on training patients kept aside.
+///
+/// AdamW with decoupled decay on the kernels, a short linear rise and a cosine fall of the learning rate, class weights
+/// n / (classes × n of the class), weights drawn and images changed by ChaCha8 from the seed. `progress` sees every epoch
+/// and may stop the training. The same samples and seed give the same bytes on any number of threads.
+///
+/// # Errors
+/// [`Error::TooFewPatients`] for a class with fewer than 4 training patients, [`Error::Input`] for an image of another
+/// shape, [`Error::Diverged`] for a loss that is not finite, [`Error::Interrupted`] when `progress` breaks.
+pub fn train_encoder(
+    spec: &EncoderSpec,
+    samples: &[Sample],
+    progress: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<TrainedEncoder, Error> {
+    let held_out: BTreeSet<u32> = spec.dataset.folds.held_out.iter().copied().collect();
+    let usable: Vec<&Sample> =
+        samples.iter().filter(|sample| !sample.fold.is_some_and(|fold| held_out.contains(&fold))).collect();
+    check_shapes(spec, &usable)?;
+    // The products are small: handing their parts between threads costs more than it saves (eight times the wall time on
+    // two busy cores), and a pool of one keeps candle's own products on one thread.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| Error::Threads(e.to_string()))?;
+    let mut training = Training::new(spec, &usable)?;
+    let window = spec.training.smoothed_epochs.min(spec.training.epochs);
+    let mut areas: Vec<f64> = Vec::new();
+    let mut best: Option<(EpochReport, FoldedNetwork, Encoder)> = None;
+    for epoch in 1..=spec.training.epochs {
+        let (loss, network, encoder, validation_auc) = pool.install(|| training.epoch(epoch))?;
+        areas.push(validation_auc);
+        let recent = areas.iter().rev().take(window);
+        let smoothed_auc = recent.sum::<f64>() / areas.len().min(window) as f64;
+        let is_best = epoch >= window && best.as_ref().is_none_or(|(report, _, _)| smoothed_auc > report.smoothed_auc);
+        let report = EpochReport { epoch, loss, validation_auc, smoothed_auc, best: is_best };
+        if is_best {
+            best = Some((report, network, encoder));
+        }
+        if progress(&report).is_break() {
+            return Err(Error::Interrupted { epoch });
+        }
+        if best.as_ref().is_some_and(|(report, _, _)| epoch - report.epoch >= spec.training.patience) {
+            break;
+        }
+    }
+    let (best, network, encoder) = best.ok_or(Error::Interrupted { epoch: 0 })?;
+    Ok(TrainedEncoder {
+        spec: spec.clone(),
+        encoder,
+        training_patients: usable.iter().map(|sample| sample.patient.clone()).collect(),
+        n_images: usable.len(),
+        epochs_run: areas.len(),
+        best,
+        inputs: Vec::new(),
+        network,
+    })
+}
+
+/// What one epoch hands to the next.
+struct Training<'a> {
+    spec: &'a EncoderSpec,
+    fitting: Vec<&'a Sample>,
+    validation: Vec<&'a Sample>,
+    class_weights: Vec<f32>,
+    network: TrainableNetwork,
+    optimisers: [AdamW; 2],
+    order: Vec<usize>,
+    rng: ChaCha8Rng,
+}
+
+impl<'a> Training<'a> {
+    fn new(spec: &'a EncoderSpec, usable: &[&'a Sample]) -> Result<Self, Error> {
+        let settings = &spec.training;
+        let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+        let aside = patients_aside(spec, usable, &mut rng)?;
+        let (validation, fitting): (Vec<&Sample>, Vec<&Sample>) =
+            usable.iter().partition(|sample| aside.contains(&sample.patient));
+        let classes = spec.classes.len();
+        let class_weights = (0..classes)
+            .map(|k| fitting.len() as f32 / (classes * fitting.iter().filter(|s| s.label == k).count()) as f32)
+            .collect();
+        let [channels, _, _] = spec.input_shape();
+        let network = TrainableNetwork::new(channels, EMBEDDING_DIM, classes, &mut rng)?;
+        let optimiser = |vars, weight_decay| {
+            AdamW::new(vars, ParamsAdamW { lr: settings.learning_rate, weight_decay, ..ParamsAdamW::default() })
+        };
+        let optimisers = [optimiser(network.decayed(), settings.weight_decay)?, optimiser(network.undecayed(), 0.0)?];
+        let order = (0..fitting.len()).collect();
+        Ok(Self { spec, fitting, validation, class_weights, network, optimisers, order, rng })
+    }
+
+    /// One pass over the fitting images; returns the mean loss, the network after it and its validation area.
+    fn epoch(&mut self, epoch: usize) -> Result<(f64, FoldedNetwork, Encoder, f64), Error> {
+        let settings = &self.spec.training;
+        self.order.shuffle(&mut self.rng);
+        let batches = batches_of(&self.order, settings.batch_size);
+        let (mut total, steps) = (0.0, batches.len() as f64);
+        for (step, batch) in batches.into_iter().enumerate() {
+            let place = (epoch - 1) as f64 + step as f64 / steps;
+            let rate = learning_rate(settings.learning_rate, place, settings.epochs as f64);
+            let chosen: Vec<&Sample> = batch.iter().filter_map(|&i| self.fitting.get(i).copied()).collect();
+            let loss = self.batch_loss(&chosen)?;
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            if !value.is_finite() {
+                return Err(Error::Diverged { epoch, loss: value });
+            }
+            total += value / steps;
+            let grads = loss.backward()?;
+            for optimiser in &mut self.optimisers {
+                optimiser.set_learning_rate(rate);
+                optimiser.step(&grads)?;
+            }
+        }
+        let network = self.network.folded()?;
+        let encoder = encoder_of(self.spec, network.clone())?;
+        let area = validation_auc(&encoder, &self.validation)?;
+        Ok((total, network, encoder, area))
+    }
+
+    fn batch_loss(&mut self, batch: &[&Sample]) -> Result<Tensor, Error> {
+        let (spec, rng) = (self.spec, &mut self.rng);
+        let [channels, rows, columns] = spec.input_shape();
+        let grid = Grid { images: batch.len(), rows, columns, channels };
+        let pixels = batch.iter().flat_map(|sample| augmented(&sample.prepared, &spec.augment, rng)).collect();
+        let dropout = spec.training.dropout;
+        let kept = (1.0 / (1.0 - dropout)) as f32;
+        let mask: Vec<f32> =
+            (0..batch.len() * EMBEDDING_DIM).map(|_| if rng.random::<f64>() < dropout { 0.0 } else { kept }).collect();
+        let mask = Tensor::from_vec(mask, (batch.len(), EMBEDDING_DIM), &Device::Cpu)?;
+        let logits = self.network.logits(pixels, grid, Some(&mask))?;
+        let labels: Vec<usize> = batch.iter().map(|sample| sample.label).collect();
+        let smoothing = spec.training.label_smoothing as f32;
+        Ok(weighted_cross_entropy(&logits, &labels, &self.class_weights, smoothing)?)
+    }
+}
+
+fn encoder_of(spec: &EncoderSpec, network: FoldedNetwork) -> Result<Encoder, Error> {
+    let model = format!("{}@candidate", spec.name);
+    Encoder::from_network(model, spec.modality, spec.classes.clone(), spec.input_shape(), network)
+}
+
+fn check_shapes(spec: &EncoderSpec, samples: &[&Sample]) -> Result<(), Error> {
+    let [channels, height, width] = spec.input_shape();
+    let fits = |image: &Prepared| [image.channels, image.height, image.width] == [channels, height, width];
+    match samples.iter().position(|sample| !fits(&sample.prepared)) {
+        None => Ok(()),
+        Some(index) => {
+            let found = samples.get(index).map(|s| [s.prepared.channels, s.prepared.height, s.prepared.width]);
+            Err(Error::Input {
+                index,
+                expected: format!("{channels} x {height} x {width}"),
+                found: format!("{found:?}"),
+            })
+        }
+    }
+}
+
+/// Batches of an epoch; a last batch of fewer than half the size joins the one before.
+fn batches_of(order: &[usize], size: usize) -> Vec<Vec<usize>> {
+    let mut batches: Vec<Vec<usize>> = order.chunks(size).map(<[usize]>::to_vec).collect();
+    if batches.len() > 1 && batches.last().is_some_and(|last| last.len() * 2 < size) {
+        let rest = batches.pop().unwrap_or_default();
+        if let Some(last) = batches.last_mut() {
+            last.extend(rest);
+        }
+    }
+    batches
+}
+
+/// The learning rate at `place` epochs: linear rise, then a cosine fall to a hundredth of the peak.
+fn learning_rate(peak: f64, place: f64, epochs: f64) -> f64 {
+    let rise = ((place + 0.1) / WARM_UP).min(1.0);
+    let fall = 0.5 * (1.0 + (std::f64::consts::PI * (place / epochs).min(1.0)).cos());
+    peak * rise * (0.01 + 0.99 * fall)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::early_stopping::rank_auc;
+    use super::super::spec::tests::blobs;
+    use super::super::{evaluate, held_out_per_patient};
+    use super::*;
+
+    /// Noise with a disc in the middle, bright for odd patients and dark for even ones.
+    pub(in crate::embed) fn disc_samples(patients: u32, per_patient: u32) -> Vec<Sample> {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mut samples = Vec::new();
+        for patient in 0..patients {
+            for _ in 0..per_patient {
+                let (bright, radius) = (patient % 2 == 1, 8.0 + 6.0 * rng.random::<f32>());
+                let pixels = (0..64 * 64)
+                    .map(|i| {
+                        let (y, x) = ((i / 64) as f32 - 32.0, (i % 64) as f32 - 32.0);
+                        let disc = if (y * y + x * x).sqrt() < radius { 0.15 } else { 0.0 };
+                        (0.5 + if bright { disc } else { -disc } + 0.3 * (rng.random::<f32>() - 0.5)).clamp(0.0, 1.0)
+                    })
+                    .collect();
+                samples.push(Sample {
+                    patient: PatientId::new("blobs", &patient.to_string()).unwrap(),
+                    prepared: Prepared { channels: 1, height: 64, width: 64, pixels },
+                    label: usize::from(bright),
+                    fold: Some(1 + (patient / 2) % 4),
+                });
+            }
+        }
+        samples
+    }
+
+    fn quiet(_: &EpochReport) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    #[test]
+    fn discs_are_told_apart_on_unseen_patients() {
+        let (spec, samples) = (blobs(), disc_samples(32, 1));
+        let trained = train_encoder(&spec, &samples, &mut quiet).unwrap();
+        let unseen = |patient: &PatientId| trained.training_patients.contains(patient);
+        let evaluation = evaluate(&trained.encoder, &spec, &samples, &unseen).unwrap();
+        assert_eq!((evaluation.rows.len(), evaluation.excluded_training_rows), (8, 0));
+        assert_eq!(held_out_per_patient(&evaluation.rows).len(), 8);
+        let area = rank_auc(evaluation.rows.iter().map(|row| (row.score as f32, row.label)).collect()).unwrap();
+        assert!(area > 0.95, "{area}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
+        let (mut spec, samples) = (blobs(), disc_samples(16, 1));
+        spec.training.epochs = 1;
+        let weights =
+            |spec: &EncoderSpec| train_encoder(spec, &samples, &mut quiet).unwrap().encoder.weights_sha256().to_owned();
+        let first = weights(&spec);
+        assert_eq!(first, weights(&spec));
+        spec.training.seed += 1;
+        assert_ne!(first, weights(&spec));
+    }
+
+    #[test]
+    fn an_embedding_does_not_depend_on_its_neighbours_or_on_threads() {
+        let mut spec = blobs();
+        spec.training.epochs = 1;
+        let samples = disc_samples(16, 1);
+        let encoder = train_encoder(&spec, &samples, &mut quiet).unwrap().encoder;
+        let images: Vec<Prepared> = samples.into_iter().map(|sample| sample.prepared).collect();
+        let together = encoder.embed(&images).unwrap();
+        let alone: Vec<_> = images.chunks(1).map(|one| encoder.embed(one).unwrap()[0]).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert_eq!(together, alone);
+        assert_eq!(together, pool.install(|| encoder.embed(&images)).unwrap());
+    }
+
+    #[test]
+    fn training_stops_when_the_caller_says_so() {
+        let mut seen = 0;
+        let result = train_encoder(&blobs(), &disc_samples(16, 1), &mut |_| {
+            seen += 1;
+            ControlFlow::Break(())
+        });
+        assert!(matches!(result, Err(Error::Interrupted { epoch: 1 })) && seen == 1);
+    }
+
+    #[test]
+    fn a_class_with_too_few_patients_is_refused() {
+        let mut samples = disc_samples(16, 1);
+        samples.retain(|sample| sample.label == 0 || sample.fold == Some(4));
+        assert!(matches!(train_encoder(&blobs(), &samples, &mut quiet), Err(Error::TooFewPatients { found: 0, .. })));
+    }
+}

@@ -1,0 +1,130 @@
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// A broken rule met while turning bytes into images and studies. No variant holds a patient identifier.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A file or folder that cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A path that is not a folder.
+    #[error("{}: not a folder", path.display())]
+    NotFolder {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// A folder without a single file in it.
+    #[error("{}: the folder holds no files", path.display())]
+    EmptyFolder {
+        /// The folder asked for.
+        path: PathBuf,
+    },
+    /// Something wrong inside one named file.
+    #[error("{path}: {source}")]
+    File {
+        /// The path, relative to the folder that was walked.
+        path: String,
+        /// The rule broken.
+        source: Box<Error>,
+    },
+    /// Bytes that are neither DICOM nor PNG.
+    #[error("not a DICOM or PNG file")]
+    NotImage,
+    /// Bytes that were to be DICOM and are not.
+    #[error("expected a DICOM file, found {found}")]
+    NotDicom {
+        /// What the bytes look like.
+        found: &'static str,
+    },
+    /// A PNG file that breaks its own format.
+    #[error("PNG: {reason}")]
+    Png {
+        /// The decoder's words.
+        reason: String,
+    },
+    /// A DICOM dataset that cannot be parsed.
+    #[error("DICOM dataset: {reason}")]
+    Dataset {
+        /// The parser's words.
+        reason: String,
+    },
+    /// A required DICOM attribute that is not there, or is there without a value.
+    #[error("{attribute} is absent")]
+    Absent {
+        /// The DICOM name of the attribute.
+        attribute: &'static str,
+    },
+    /// A DICOM attribute whose value breaks its own rules.
+    #[error("{attribute} is malformed: expected {expected}, found `{found}`")]
+    Malformed {
+        /// The DICOM name of the attribute.
+        attribute: &'static str,
+        /// The rule.
+        expected: &'static str,
+        /// The value, shortened.
+        found: String,
+    },
+    /// A DICOM object without pixel data.
+    #[error("no pixel data")]
+    NoPixels,
+    /// Pixel data that ends early.
+    #[error("pixel data is truncated: expected {expected} bytes, found {found}")]
+    Truncated {
+        /// Bytes that the attributes ask for.
+        expected: usize,
+        /// Bytes that are there.
+        found: usize,
+    },
+    /// An encoding that regimen does not read.
+    #[error("unsupported: {what}")]
+    Unsupported {
+        /// The encoding.
+        what: String,
+    },
+    /// A compressed frame that cannot be decoded.
+    #[error("frame {frame}: {reason}")]
+    Codec {
+        /// Zero-based frame number.
+        frame: usize,
+        /// The decoder's words.
+        reason: String,
+    },
+    /// A frame number past the end.
+    #[error("frame {frame} asked for, the image has {frames}")]
+    FrameRange {
+        /// Zero-based frame number.
+        frame: usize,
+        /// Frames in the image.
+        frames: usize,
+    },
+    /// Pixels whose count does not follow from their shape.
+    #[error("image shape: expected {expected}, found {found}")]
+    Shape {
+        /// The rule.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// A study that lacks what its modality needs.
+    #[error("{modality} study: {reason}")]
+    Study {
+        /// The modality.
+        modality: &'static str,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The same error, with the file it happened in.
+    #[must_use]
+    pub fn in_file(self, path: &str) -> Self {
+        Self::File { path: path.to_owned(), source: Box::new(self) }
+    }
+}

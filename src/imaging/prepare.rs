@@ -1,0 +1,301 @@
+use serde::{Deserialize, Serialize};
+
+use super::intensity::{largest_region, otsu, percentile, scale};
+use super::{Error, Raster};
+use crate::terms::Laterality;
+
+/// Side of a prepared mammogram in pixels.
+pub(super) const MAMMOGRAM_SIDE: usize = 96;
+
+/// Side of a prepared sonogram or MRI slice in pixels.
+pub(super) const SLICE_SIDE: usize = 64;
+
+/// One image as an encoder sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// 1 grey, 3 for the phases of an MRI slice.
+    pub channels: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Width in pixels.
+    pub width: usize,
+    /// `channels × height × width` intensities in [0, 1], channel by channel, row by row.
+    pub pixels: Vec<f32>,
+}
+
+impl Prepared {
+    /// A prepared image from a raster whose values already lie in [0, 1].
+    pub(super) fn from_raster(raster: &Raster) -> Self {
+        let pixels = (0..raster.channels)
+            .flat_map(|channel| raster.pixels.iter().skip(channel).step_by(raster.channels.max(1)).copied())
+            .collect();
+        Self { channels: raster.channels, height: raster.rows, width: raster.columns, pixels }
+    }
+}
+
+/// A rectangle around a lesion, in pixels of the whole image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LesionBox {
+    /// First row.
+    pub top: usize,
+    /// First column.
+    pub left: usize,
+    /// Height, at least 1.
+    pub rows: usize,
+    /// Width, at least 1.
+    pub columns: usize,
+}
+
+impl LesionBox {
+    /// The box around the pixels of `image` that hold; `None` when none does.
+    fn around(image: &Raster, holds: impl Fn(f32) -> bool) -> Option<Self> {
+        let mut bounds: Option<(usize, usize, usize, usize)> = None;
+        for (index, value) in image.channel(0).pixels.iter().enumerate() {
+            if holds(*value) {
+                let (row, column) = (index / image.columns, index % image.columns);
+                let (top, left, bottom, right) = bounds.unwrap_or((row, column, row, column));
+                bounds = Some((top.min(row), left.min(column), bottom.max(row), right.max(column)));
+            }
+        }
+        let (top, left, bottom, right) = bounds?;
+        Some(Self { top, left, rows: bottom - top + 1, columns: right - left + 1 })
+    }
+
+    /// The box grown by `margin` of its size on each side, then on its shorter axis to a square, inside `image`.
+    fn square_within(self, image: &Raster, margin: f64) -> Self {
+        let grown = |length: usize| (length as f64 * (1.0 + 2.0 * margin)).round() as usize;
+        let side = grown(self.rows).max(grown(self.columns));
+        let fit = |start: usize, length: usize, limit: usize| {
+            let size = side.clamp(1, limit);
+            let start = (start + length / 2).saturating_sub(size / 2).min(limit - size);
+            (start, size)
+        };
+        let (top, rows) = fit(self.top, self.rows, image.rows);
+        let (left, columns) = fit(self.left, self.columns, image.columns);
+        Self { top, left, rows, columns }
+    }
+
+    fn cut(self, image: &Raster) -> Raster {
+        image.crop(self.top, self.left, self.rows, self.columns)
+    }
+}
+
+/// The box around the non-zero pixels of a mask; `None` for an empty mask.
+#[must_use]
+pub fn mask_box(mask: &Raster) -> Option<LesionBox> {
+    LesionBox::around(&mask.to_grey(), |value| value > 0.0)
+}
+
+/// A mammogram for the encoder, 1 × 96 × 96: the breast alone, chest wall to the left, aspect kept by padding.
+///
+/// The breast is the largest region above half of Otsu's threshold (counted from the darkest value); other bright
+/// regions (labels, markers) are blanked. Right breasts are mirrored; without a laterality the half with more tissue is
+/// taken as that of the chest wall.
+/// Intensities run from the 1st to the 99.5th percentile inside the breast's box.
+#[must_use]
+pub fn prepare_mammogram(image: &Raster, laterality: Option<Laterality>) -> Prepared {
+    let grey = image.to_grey();
+    let longest = grey.rows.max(grey.columns);
+    let shrink = (longest as f64 / 256.0).max(1.0);
+    let small =
+        grey.resize((grey.rows as f64 / shrink).round() as usize, (grey.columns as f64 / shrink).round() as usize);
+    let mut kept = grey.clone();
+    let mut frame = LesionBox { top: 0, left: 0, rows: grey.rows, columns: grey.columns };
+    if let Some(threshold) = otsu(&small) {
+        let dark = small.range().map_or(0.0, |(low, _)| low);
+        // Otsu parts dense tissue from the rest where there is much of it; half way down lies the fat, still above air.
+        let level = dark + 0.5 * (threshold - dark);
+        let mask: Vec<bool> = small.pixels.iter().map(|value| *value >= level).collect();
+        let mut breast = vec![false; mask.len()];
+        largest_region(&mask, small.columns).into_iter().for_each(|at| breast[at] = true);
+        let (down, across) = (small.rows as f64 / grey.rows as f64, small.columns as f64 / grey.columns as f64);
+        for (index, value) in kept.pixels.iter_mut().enumerate() {
+            let row = ((index / grey.columns) as f64 * down) as usize;
+            let column = ((index % grey.columns) as f64 * across) as usize;
+            let at = row.min(small.rows - 1) * small.columns + column.min(small.columns - 1);
+            if mask[at] && !breast[at] {
+                *value = dark;
+            }
+        }
+        let region = Raster { pixels: breast.iter().map(|b| f32::from(u8::from(*b))).collect(), ..small.clone() };
+        if let Some(found) = mask_box(&region) {
+            let top = (found.top as f64 / down).floor() as usize;
+            let left = (found.left as f64 / across).floor() as usize;
+            frame = LesionBox {
+                top,
+                left,
+                rows: (found.rows as f64 / down).ceil() as usize,
+                columns: (found.columns as f64 / across).ceil() as usize,
+            };
+        }
+    }
+    let mut breast = frame.cut(&kept);
+    let low = percentile(&breast.pixels, 0.01).unwrap_or(0.0);
+    let high = percentile(&breast.pixels, 0.995).unwrap_or(0.0);
+    scale(&mut breast.pixels, low, high);
+    let flip = match laterality {
+        Some(side) => side == Laterality::Right,
+        None => left_tissue(&breast.mirrored()) > left_tissue(&breast),
+    };
+    let breast = if flip { breast.mirrored() } else { breast };
+    Prepared::from_raster(&fit(&breast, MAMMOGRAM_SIDE, false))
+}
+
+/// Pixels of tissue in the left half of a scaled image: the half of the chest wall has more than that of the nipple.
+fn left_tissue(image: &Raster) -> usize {
+    let half = image.crop(0, 0, image.rows, image.columns.div_ceil(2));
+    half.pixels.iter().filter(|value| **value > 0.1).count()
+}
+
+/// The image shrunk or grown onto a square of zeros without distortion: centred, or with its left edge kept left.
+pub(super) fn fit(image: &Raster, side: usize, centred: bool) -> Raster {
+    let ratio = side as f64 / image.rows.max(image.columns).max(1) as f64;
+    let size = |length: usize| ((length as f64 * ratio).round() as usize).clamp(1, side);
+    let small = image.resize(size(image.rows), size(image.columns));
+    let top = (side - small.rows) / 2;
+    let left = if centred { (side - small.columns) / 2 } else { 0 };
+    let mut out = Raster::filled(side, side, image.channels, 0.0);
+    for (row, line) in small.pixels.chunks_exact(small.columns * small.channels).enumerate() {
+        let start = ((top + row) * side + left) * small.channels;
+        out.pixels[start..start + line.len()].copy_from_slice(line);
+    }
+    out
+}
+
+/// A sonogram for the encoder, 1 × 64 × 64, aspect kept.
+///
+/// With a lesion box: the box with a margin of 20 % on each side, widened to a square where the image allows. Without:
+/// the whole image, its black borders trimmed. Intensities run from the 1st to the 99.5th percentile of what is kept.
+#[must_use]
+pub fn prepare_ultrasound(image: &Raster, lesion: Option<LesionBox>) -> Prepared {
+    let grey = image.to_grey();
+    let frame = match lesion {
+        Some(lesion) => lesion.square_within(&grey, 0.2),
+        None => bright_box(&grey),
+    };
+    let mut kept = frame.cut(&grey);
+    let low = percentile(&kept.pixels, 0.01).unwrap_or(0.0);
+    let high = percentile(&kept.pixels, 0.995).unwrap_or(0.0);
+    scale(&mut kept.pixels, low, high);
+    Prepared::from_raster(&fit(&kept, SLICE_SIDE, true))
+}
+
+/// The image without the border rows and columns that are dark throughout (at most 4 % of the range on average).
+fn bright_box(grey: &Raster) -> LesionBox {
+    let whole = LesionBox { top: 0, left: 0, rows: grey.rows, columns: grey.columns };
+    let Some((low, high)) = grey.range().filter(|(low, high)| high > low) else { return whole };
+    let dark = low + 0.04 * (high - low);
+    let row_means = grey.resize(grey.rows, 1).pixels;
+    let column_means = grey.resize(1, grey.columns).pixels;
+    let ends = |means: &[f32]| {
+        let first = means.iter().position(|mean| *mean > dark)?;
+        let last = means.iter().rposition(|mean| *mean > dark)?;
+        Some((first, last - first + 1))
+    };
+    match (ends(&row_means), ends(&column_means)) {
+        (Some((top, rows)), Some((left, columns))) => LesionBox { top, left, rows, columns },
+        _ => whole,
+    }
+}
+
+/// An MRI slice for the encoder, 3 × 64 × 64: before, early after and late after contrast.
+///
+/// The three phases are scaled together, 0 to the 99.5th percentile of the early one; aspect kept by padding.
+///
+/// # Errors
+/// [`Error::Shape`] when the three slices differ in size.
+pub fn prepare_mri_slice(pre: &Raster, early: &Raster, late: &Raster) -> Result<Prepared, Error> {
+    let size = |image: &Raster| (image.rows, image.columns);
+    if size(pre) != size(early) || size(pre) != size(late) {
+        return Err(Error::Shape {
+            expected: format!("three slices of {} x {}", pre.rows, pre.columns),
+            found: format!("{} x {} and {} x {}", early.rows, early.columns, late.rows, late.columns),
+        });
+    }
+    let phases = [pre.to_grey(), early.to_grey(), late.to_grey()];
+    let pixels = (0..pre.rows * pre.columns).flat_map(|at| phases.iter().map(move |phase| phase.pixels[at])).collect();
+    prepare_mri_colour(&Raster::new(pre.rows, pre.columns, 3, pixels)?)
+}
+
+/// An MRI slice for the encoder from one colour image whose channels are the phases before, early and late.
+///
+/// Scaled as [`prepare_mri_slice`].
+///
+/// # Errors
+/// [`Error::Shape`] when the image does not have three channels.
+pub fn prepare_mri_colour(image: &Raster) -> Result<Prepared, Error> {
+    if image.channels != 3 {
+        return Err(Error::Shape { expected: "3 channels".to_owned(), found: format!("{} channels", image.channels) });
+    }
+    let high = percentile(&image.channel(1).pixels, 0.995).unwrap_or(0.0);
+    let mut scaled = image.clone();
+    scale(&mut scaled.pixels, 0.0, high);
+    Ok(Prepared::from_raster(&fit(&scaled, SLICE_SIDE, true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic::mammogram;
+    use super::super::{DecodedPixels, DicomFile, modality_raster};
+    use super::*;
+
+    fn raster(side: &str) -> Raster {
+        let file = DicomFile::from_bytes(&mammogram(side, "CC").file()).unwrap();
+        modality_raster(&file, &DecodedPixels::decode(&file).unwrap().0, 0).unwrap()
+    }
+
+    #[test]
+    fn mammograms_show_the_breast_from_the_left_without_labels() {
+        let left = prepare_mammogram(&raster("L"), Some(Laterality::Left));
+        let right = prepare_mammogram(&raster("R"), Some(Laterality::Right));
+        let guessed = prepare_mammogram(&raster("R"), None);
+        assert_eq!(right, guessed);
+        assert_eq!((left.channels, left.height, left.width, left.pixels.len()), (1, 96, 96, 9216));
+        let column = |image: &Prepared, at: usize| (0..96).map(|row| image.pixels[row * 96 + at]).sum::<f32>();
+        for image in [&left, &right] {
+            assert!(column(image, 2) > column(image, 40) && column(image, 90) == 0.0);
+            assert!(image.pixels.iter().all(|value| (0.0..=1.0).contains(value)));
+        }
+        assert!(left.pixels[48 * 96] > 0.9, "the label does not dim the breast");
+    }
+
+    #[test]
+    fn a_mask_has_a_box_and_an_empty_one_has_none() {
+        let mut mask = Raster::filled(10, 12, 1, 0.0);
+        assert_eq!(mask_box(&mask), None);
+        for (row, column) in [(2, 3), (6, 9)] {
+            mask.pixels[row * 12 + column] = 255.0;
+        }
+        assert_eq!(mask_box(&mask), Some(LesionBox { top: 2, left: 3, rows: 5, columns: 7 }));
+    }
+
+    #[test]
+    fn a_sonogram_is_cut_to_its_lesion_or_trimmed_of_its_border() {
+        let mut image = Raster::filled(100, 200, 1, 0.0);
+        for row in 10..90 {
+            for column in 50..150 {
+                image.pixels[row * 200 + column] = 60.0 + ((row * 7 + column * 3) % 90) as f32;
+            }
+        }
+        let whole = prepare_ultrasound(&image, None);
+        assert_eq!((whole.channels, whole.height, whole.width), (1, 64, 64));
+        let lit = whole.pixels.iter().filter(|value| **value > 0.0).count();
+        assert!(lit > 64 * 48, "the border is gone, the aspect 80:100 kept: {lit}");
+        let lesion = LesionBox { top: 40, left: 90, rows: 20, columns: 10 };
+        assert_eq!(lesion.square_within(&image, 0.2), LesionBox { top: 36, left: 81, rows: 28, columns: 28 });
+        let corner = LesionBox { top: 95, left: 0, rows: 5, columns: 5 };
+        assert_eq!(corner.square_within(&image, 0.2), LesionBox { top: 93, left: 0, rows: 7, columns: 7 });
+        assert!(prepare_ultrasound(&image, Some(lesion)).pixels.iter().all(|value| (0.0..=1.0).contains(value)));
+    }
+
+    #[test]
+    fn phases_are_scaled_together_by_the_early_one() {
+        let level = |value: f32| Raster::filled(8, 8, 1, value);
+        let slice = prepare_mri_slice(&level(50.0), &level(200.0), &level(100.0)).unwrap();
+        assert_eq!((slice.pixels[0], slice.pixels[4096], slice.pixels[8192]), (0.25, 1.0, 0.5));
+        assert!(prepare_mri_slice(&level(1.0), &Raster::filled(8, 9, 1, 1.0), &level(1.0)).is_err());
+        assert!(prepare_mri_colour(&level(1.0)).is_err());
+        let blank = prepare_mri_slice(&level(0.0), &level(0.0), &level(0.0)).unwrap();
+        assert!(blank.pixels.iter().all(|value| *value == 0.0));
+    }
+}

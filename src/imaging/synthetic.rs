@@ -1,0 +1,104 @@
+//! Tiny synthetic DICOM files for the tests of this folder.
+
+use std::path::{Path, PathBuf};
+
+use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
+use dicom_dictionary_std::tags;
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+
+/// A dataset under construction: one 16-bit grey image unless told otherwise.
+pub(super) struct Synthetic(pub InMemDicomObject);
+
+impl Synthetic {
+    pub fn new(modality: &str, rows: usize, columns: usize, values: &[u16]) -> Self {
+        let mut new = Self(InMemDicomObject::new_empty());
+        new.text(tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.7")
+            .text(tags::SOP_INSTANCE_UID, VR::UI, "2.25.1")
+            .text(tags::STUDY_INSTANCE_UID, VR::UI, "2.25.2")
+            .text(tags::SERIES_INSTANCE_UID, VR::UI, "2.25.3")
+            .text(tags::PATIENT_ID, VR::LO, "SECRET-17")
+            .text(tags::MODALITY, VR::CS, modality)
+            .text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2")
+            .number(tags::ROWS, rows as u16)
+            .number(tags::COLUMNS, columns as u16)
+            .number(tags::SAMPLES_PER_PIXEL, 1)
+            .number(tags::BITS_ALLOCATED, 16)
+            .number(tags::BITS_STORED, 16)
+            .number(tags::HIGH_BIT, 15)
+            .number(tags::PIXEL_REPRESENTATION, 0);
+        new.0.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(values.iter().copied().collect())));
+        new
+    }
+
+    pub fn text(&mut self, tag: Tag, vr: VR, value: &str) -> &mut Self {
+        self.0.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
+        self
+    }
+
+    pub fn number(&mut self, tag: Tag, value: u16) -> &mut Self {
+        self.0.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
+        self
+    }
+
+    pub fn bytes(&mut self, values: &[u8]) -> &mut Self {
+        self.0.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::U8(values.iter().copied().collect())));
+        self
+    }
+
+    /// The bytes of the file in explicit little endian, with preamble and meta header.
+    pub fn file(&self) -> Vec<u8> {
+        let meta = FileMetaTableBuilder::new()
+            .transfer_syntax("1.2.840.10008.1.2.1")
+            .media_storage_sop_class_uid("1.2.840.10008.5.1.4.1.1.7")
+            .media_storage_sop_instance_uid("2.25.1");
+        let mut bytes = Vec::new();
+        self.0.clone().with_meta(meta).unwrap().write_all(&mut bytes).unwrap();
+        bytes
+    }
+
+    pub fn write(&self, folder: &Path, name: &str) -> PathBuf {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, self.file()).unwrap();
+        path
+    }
+}
+
+/// A slice of a dynamic series: a body at 100 that a lesion at row 20, column 40, slices 2 and 3 outshines after contrast.
+pub(super) fn dce_slice(phase: usize, slice: usize) -> Synthetic {
+    let side = 64usize;
+    let values: Vec<u16> = (0..side * side)
+        .map(|at| {
+            let (row, column) = (at / side, at % side);
+            let body = if (4..60).contains(&row) && (4..60).contains(&column) { 100 } else { 0 };
+            let lesion = row.abs_diff(20) <= 4 && column.abs_diff(40) <= 4 && (2..=3).contains(&slice);
+            body + if lesion { [0, 300, 220][phase.min(2)] } else { 0 } + (at % 7) as u16
+        })
+        .collect();
+    let mut new = Synthetic::new("MR", side, side, &values);
+    new.text(tags::IMAGE_POSITION_PATIENT, VR::DS, &format!("-80\\-80\\{}", 2.5 * slice as f64))
+        .text(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, "1\\0\\0\\0\\1\\0")
+        .text(tags::PIXEL_SPACING, VR::DS, "2.5\\2.5")
+        .text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(phase + 1).to_string())
+        .text(tags::ACQUISITION_TIME, VR::TM, &format!("10{:02}00", 10 + 2 * phase))
+        .text(tags::INSTANCE_NUMBER, VR::IS, &(phase * 6 + slice + 1).to_string());
+    new
+}
+
+/// A mammogram whose breast lies on its left edge, mirrored for the right side, with a label in the far corner.
+pub(super) fn mammogram(side: &str, view: &str) -> Synthetic {
+    let (rows, columns) = (128usize, 100usize);
+    let mut values = vec![0u16; rows * columns];
+    for row in 0..rows {
+        for column in 0..columns {
+            let (y, x) = (row as f64 - 64.0, column as f64);
+            let label = row < 8 && column > 90;
+            let value = if y * y / 2500.0 + x * x / 3600.0 < 1.0 { 500 + 5 * (60 - column.min(60)) } else { 10 };
+            let at = if side == "R" { columns - 1 - column } else { column };
+            values[row * columns + at] = if label { 4000 } else { value as u16 };
+        }
+    }
+    let mut new = Synthetic::new("MG", rows, columns, &values);
+    new.text(tags::IMAGE_LATERALITY, VR::CS, side).text(tags::VIEW_POSITION, VR::CS, view);
+    new
+}

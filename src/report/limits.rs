@@ -1,0 +1,23 @@
+//! What the estimate is for, whom it is not for, and what it cannot say: fixed text shown on every report.
+
+/// What the page is for.
+pub const INTENDED_USE: &str = "For researchers who study response to neoadjuvant (before-surgery) drug treatment of breast cancer. It describes how often patients with similar records in one trial had a pathological complete response. It must never be used to choose, change or withhold treatment.";
+
+/// People for whom the model says nothing.
+pub const NOT_FOR: [&str; 6] = [
+    "men",
+    "cancer in both breasts (bilateral)",
+    "metastatic (stage IV) disease",
+    "pregnancy",
+    "recurrent breast cancer",
+    "anyone under 18 years",
+];
+
+/// What weakens every number on the page.
+pub const LIMITS: [&str; 5] = [
+    "Trained on I-SPY2: women with high-risk stage II\u{2013}III cancer treated before surgery, with a tumour of at least 2.5 cm on examination or imaging. It says nothing about smaller or lower-risk cancers.",
+    "pCR is not survival. A higher probability of pCR under one arm does not mean longer life under that arm.",
+    "Arms were adaptively randomised: the chance of receiving an arm changed with subtype and time, and some arms were stopped early. Differences between arms are not a randomised comparison.",
+    "Arms are those of a trial that began in 2010. Several agents were never approved for this use, and standards of care have changed since.",
+    "Performance was measured by cross-validation inside the same trial. The estimate has not been validated prospectively or at any other hospital.",
+];

@@ -1,0 +1,29 @@
+//! One patient's result as a page: `study::Assessment` to [`ReportView`] to bytes.
+//!
+//! Lives here: the view (every number with its text, every sentence chosen), the wording, the charts, and the HTML,
+//! JSON and index writers. May import terms, stats, decide and study; askama enters only here and in `web`.
+//! Deliberately absent: estimates of any kind, files, and everything that would need a clock.
+
+pub mod chart;
+mod error;
+mod figure;
+mod html;
+mod index;
+mod json;
+pub mod limits;
+mod page;
+pub mod view;
+pub mod words;
+
+pub use error::Error;
+pub use figure::{Figure, IntervalFigure};
+pub use html::{Links, html, html_linked};
+pub use index::{IndexEntry, IndexMeta, index_html};
+pub use json::json;
+pub use page::STYLE;
+pub use view::ReportView;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;

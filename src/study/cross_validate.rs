@@ -1,0 +1,199 @@
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+
+use super::encoder::EncoderRefit;
+use super::evaluation::{Scored, auc_difference};
+use super::fit::{choose, missing_groups, pick, split};
+use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
+use crate::fusion::{Design, Encoding};
+use crate::learn::{BoostedBag, DesignMatrix};
+use crate::stats::{expit, folds};
+use crate::terms::{Estimate, PatientId};
+
+/// The result of a repeated nested cross-validation.
+#[derive(Debug, Clone)]
+pub struct CrossValidation {
+    /// Figures, with every patient's out-of-fold probability.
+    pub evaluation: BinaryEvaluation,
+    scored: Scored,
+}
+
+/// Out-of-fold probabilities of one outer fold: test rows, and per blanking (none first) their probabilities.
+struct Fold {
+    repeat: usize,
+    rows: Vec<usize>,
+    p: Vec<Vec<f64>>,
+}
+
+/// Cross-validates a specification: folds by patient, stratified by outcome; settings are chosen and, where the
+/// features are embeddings, the encoder is refitted inside each training fold.
+///
+/// # Errors
+/// [`Error::Unsupported`] when the features hold embeddings whose encoder is not refitted, [`Error::Interrupted`],
+/// and what fitting refuses.
+pub fn cross_validate(
+    spec: &ResponseSpec,
+    table: &FusedTable,
+    refit: Option<&EncoderRefit>,
+    progress: &dyn Progress,
+) -> Result<CrossValidation, Error> {
+    let rows = ResponseRows::select(table, spec)?;
+    let design = Design::fit(&rows.table.frame, &spec.groups())?;
+    let embedded = design.columns.iter().any(|column| matches!(column.encoding, Encoding::Component(_)));
+    if embedded && refit.is_none() {
+        return Err(Error::Unsupported(
+            "the features hold embeddings: name the encoder's specification as refit_encoder, so that it is \
+             trained inside each fold and not on the patients that it is judged on"
+                .into(),
+        ));
+    }
+    let x = design.apply(&rows.table.frame)?;
+    let patients = rows.patient_numbers();
+    let evaluation = &spec.evaluation;
+    let mut tasks = Vec::new();
+    for repeat in 0..evaluation.n_repeats {
+        let seed = folds::repeat_seed(spec.seed, repeat);
+        let fold_of = folds::stratified_folds(&rows.y, Some(&patients), evaluation.n_folds, seed)?;
+        tasks.extend((0..evaluation.n_folds).map(|fold| (repeat, fold, seed, fold_of.clone())));
+    }
+    let total = tasks.len();
+    let done = std::sync::atomic::AtomicUsize::new(0);
+    let run = |(repeat, fold, seed, fold_of): (usize, usize, u64, Vec<usize>)| {
+        let (inside, outside) = split(&fold_of, fold);
+        let result = one_fold(spec, &design, &rows, &x, (&inside, &outside), seed + fold as u64, refit, progress);
+        progress.step("cross-validation folds", done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
+        result.map(|p| Fold { repeat, rows: outside, p })
+    };
+    let results: Vec<Fold> = tasks.into_par_iter().map(run).collect::<Result<_, Error>>()?;
+    let n_blankings = 1 + spec.missing.groups.len() + usize::from(spec.missing.groups.len() > 1);
+    let mut repeats = vec![vec![vec![0.0; rows.y.len()]; evaluation.n_repeats]; n_blankings];
+    for fold in &results {
+        for (blanking, p) in fold.p.iter().enumerate() {
+            for (row, p) in fold.rows.iter().zip(p) {
+                if let Some(slot) =
+                    repeats.get_mut(blanking).and_then(|r| r.get_mut(fold.repeat)).and_then(|p| p.get_mut(*row))
+                {
+                    *slot = *p;
+                }
+            }
+        }
+    }
+    let mut scored = repeats.into_iter().map(|repeats| Scored {
+        y: rows.y.clone(),
+        repeats,
+        subtypes: rows.subtypes.clone(),
+        patient_ids: rows.patients.iter().map(|patient| patient.expose().to_owned()).collect(),
+    });
+    let full = scored.next().ok_or(Error::Interrupted)?;
+    let method = format!(
+        "{} × {}-fold cross-validation by patient, settings chosen inside each training fold{}",
+        evaluation.n_repeats,
+        evaluation.n_folds,
+        if refit.is_some() { ", encoder refitted inside each training fold" } else { "" }
+    );
+    let mut result = full.evaluate(
+        &spec.name,
+        &method,
+        (0, rows.n_before - rows.y.len()),
+        evaluation.n_resamples,
+        spec.seed,
+    )?;
+    let names = blankings(spec).into_iter().skip(1);
+    result.ladder = names
+        .zip(scored)
+        .filter_map(|(without, scored)| scored.ladder_step(without, evaluation.n_resamples, spec.seed))
+        .collect();
+    Ok(CrossValidation { evaluation: result, scored: full })
+}
+
+/// The paired difference of AUC, `a` minus `b`, when both were cross-validated on the same patients.
+#[must_use]
+pub fn paired_difference(a: &CrossValidation, b: &CrossValidation, n_resamples: usize, seed: u64) -> Option<Estimate> {
+    auc_difference(&a.scored, &b.scored, n_resamples, seed)
+}
+
+/// Which groups are blanked at prediction: nothing, each group, all of them.
+fn blankings(spec: &ResponseSpec) -> Vec<Vec<String>> {
+    let groups = &spec.missing.groups;
+    let mut all = vec![Vec::new()];
+    all.extend(groups.iter().map(|group| vec![group.clone()]));
+    if groups.len() > 1 {
+        all.push(groups.clone());
+    }
+    all
+}
+
+#[expect(clippy::too_many_arguments, reason = "one fold needs the whole context of the cross-validation")]
+fn one_fold(
+    spec: &ResponseSpec,
+    design: &Design,
+    rows: &ResponseRows,
+    x: &DesignMatrix,
+    (inside, outside): (&[usize], &[usize]),
+    seed: u64,
+    refit: Option<&EncoderRefit>,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<f64>>, Error> {
+    if progress.interrupted() {
+        return Err(Error::Interrupted);
+    }
+    let replaced;
+    let x = match refit {
+        Some(refit) => {
+            let held_out: Vec<&PatientId> = outside.iter().filter_map(|&row| rows.patients.get(row)).collect();
+            let embeddings = refit.without(&held_out, seed, progress)?;
+            replaced = with_embeddings(x, design, refit.column(), &rows.patients, &embeddings);
+            &replaced
+        }
+        None => x,
+    };
+    let missing = missing_groups(spec, design);
+    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
+    let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
+    let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
+    let columns: BTreeMap<&str, &Vec<usize>> =
+        spec.missing.groups.iter().map(String::as_str).zip(&missing.groups).collect();
+    blankings(spec)
+        .iter()
+        .map(|without| {
+            let mut test = x.select(outside);
+            for column in without.iter().filter_map(|group| columns.get(group.as_str())).flat_map(|c| c.iter()) {
+                blank(&mut test, *column);
+            }
+            Ok(bag.predict(&test)?.iter().map(|margin| expit(margin.mean)).collect())
+        })
+        .collect()
+}
+
+fn blank(x: &mut DesignMatrix, column: usize) {
+    let width = x.n_features();
+    for value in x.values.iter_mut().skip(column).step_by(width) {
+        *value = f32::NAN;
+    }
+}
+
+/// `x` with the components of `source` replaced by each patient's vector, missing where there is none.
+fn with_embeddings(
+    x: &DesignMatrix,
+    design: &Design,
+    source: &str,
+    patients: &[PatientId],
+    embeddings: &HashMap<PatientId, Vec<f32>>,
+) -> DesignMatrix {
+    let mut x = x.clone();
+    let width = x.n_features();
+    for (at, column) in design.columns.iter().enumerate() {
+        let Encoding::Component(component) = column.encoding else { continue };
+        if column.source != source {
+            continue;
+        }
+        for (row, patient) in patients.iter().enumerate() {
+            let value = embeddings.get(patient).and_then(|vector| vector.get(component)).copied();
+            if let Some(slot) = x.values.get_mut(row * width + at) {
+                *slot = value.unwrap_or(f32::NAN);
+            }
+        }
+    }
+    x
+}

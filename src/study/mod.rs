@@ -1,0 +1,47 @@
+//! The experiments: each stage of the patient's path as a plain function.
+//!
+//! Lives here: check, ingest, embed, fuse, train, evaluate, predict and assess, the registry of `models/`, the
+//! synthetic cohort and the demo that runs all of them. May import F0 to F4 and `decide`. Deliberately absent:
+//! wording and layout (`report`), argument parsing and printing (`cli`).
+
+mod assess;
+mod assessment;
+mod check;
+mod cross_validate;
+mod digest;
+mod embedding;
+mod encoder;
+mod error;
+mod evaluation;
+mod fit;
+mod fused_table;
+mod ingest;
+mod model;
+mod predict;
+mod progress;
+mod registry;
+pub mod simulate;
+mod spec;
+mod train;
+
+pub use assess::{AssessRequest, AssessedCohort, assess_cohort};
+pub use assessment::{
+    Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
+    OptionEstimate, Performance, Verdict,
+};
+pub use check::{CheckReport, check};
+pub use cross_validate::{CrossValidation, cross_validate, paired_difference};
+pub use digest::{PseudonymKey, RowHashes, sha256_hex};
+pub use embedding::{EmbedReport, embed_studies};
+pub use encoder::{EncoderRefit, train_encoder_from};
+pub use error::Error;
+pub use evaluation::{BinaryEvaluation, Calibration, LadderStep, PatientResult, Subgroup};
+pub use fit::{FittedResponse, ResponseRows};
+pub use fused_table::FusedTable;
+pub use ingest::{IngestReport, ingest};
+pub use model::{EncoderUse, ResponseManifest, ResponseModel};
+pub use predict::{Prediction, PredictionTable, evaluate_model, predict};
+pub use progress::{Progress, Silent};
+pub use registry::{Finding, ListedModel, ModelFiles, Models};
+pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec};
+pub use train::{Trained, train};
