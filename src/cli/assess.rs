@@ -25,7 +25,9 @@ impl Assess {
     pub(crate) fn run(&self, common: &Common) -> Result<(), CliError> {
         let extension = self.out.extension().and_then(|extension| extension.to_str()).unwrap_or("");
         if !["html", "json"].contains(&extension) {
-            return Err(CliError::Usage(format!("--out: expected a file ending in .html or .json, found `.{extension}`")));
+            return Err(CliError::Usage(format!(
+                "--out: expected a file ending in .html or .json, found `.{extension}`"
+            )));
         }
         let cohort = CohortDefinition::load(&self.inputs.cohort)?;
         let namespaced = format!("{}:{}", cohort.namespace, self.patient);
@@ -38,6 +40,7 @@ impl Assess {
             models: self.inputs.open_models(&Models::locate(common.models.as_deref()))?,
             key: self.inputs.key()?,
             skip_invalid: self.inputs.skip_invalid,
+            only: Some(wanted.clone()),
             cohort,
         };
         let assessed = assess_cohort(&request)?;

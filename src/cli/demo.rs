@@ -89,11 +89,7 @@ impl Demo {
         println!("SYNTHETIC demonstration: no patient is real. Research use only.");
         let models = Models::locate(common.models.as_deref());
         let lead = ResponseModel::open(&models, "pcr-ispy2")?;
-        let mut run = Run {
-            synthetic: true,
-            regimen_version: env!("CARGO_PKG_VERSION").to_owned(),
-            ..Run::default()
-        };
+        let mut run = Run { synthetic: true, regimen_version: env!("CARGO_PKG_VERSION").to_owned(), ..Run::default() };
         let (reports, _) = self.stages(&mut run, &models, lead)?;
         let bytes = serde_json::to_vec_pretty(&run).map_err(|error| CliError::Internal(error.to_string()))?;
         write_file(&self.out.join("run.json"), &bytes)?;
@@ -105,12 +101,7 @@ impl Demo {
     }
 
     /// Every stage of the patient's path, by the functions that the commands call.
-    fn stages(
-        &self,
-        run: &mut Run,
-        models: &Models,
-        lead: ResponseModel,
-    ) -> Result<(CohortReports, usize), CliError> {
+    fn stages(&self, run: &mut Run, models: &Models, lead: ResponseModel) -> Result<(CohortReports, usize), CliError> {
         let out = &self.out;
         let patients = out.join("patients");
         let failed = |path: &Path| {
@@ -118,7 +109,10 @@ impl Demo {
             move |source| CliError::Write { path, source }
         };
         if out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(CliError::Usage(format!("--out: expected a new or empty folder, found files in {}", out.display())));
+            return Err(CliError::Usage(format!(
+                "--out: expected a new or empty folder, found files in {}",
+                out.display()
+            )));
         }
         std::fs::create_dir_all(out).map_err(failed(out))?;
         run.stage("simulate", "files written", || {
@@ -155,7 +149,11 @@ impl Demo {
         })?;
         run.stage("predict", "estimates", || {
             let predictions = predict(&lead, &table, false)?;
-            write_table(&out.join("predictions.arrow"), &mut predictions.to_frame()?, &std::collections::HashMap::new())?;
+            write_table(
+                &out.join("predictions.arrow"),
+                &mut predictions.to_frame()?,
+                &std::collections::HashMap::new(),
+            )?;
             Ok(((), predictions.predictions.iter().filter(|p| p.estimate.is_some()).count()))
         })?;
         let mut models_used = vec![lead];
@@ -168,6 +166,7 @@ impl Demo {
                 models: models_used,
                 key: PseudonymKey::public(),
                 skip_invalid: true,
+                only: None,
             };
             let assessed = assess_cohort(&request)?;
             let reports = CohortReports::new(&assessed, Some(&ingested), &request.models);
@@ -175,10 +174,8 @@ impl Demo {
             std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
             for view in reports.views() {
                 let name = &view.pseudonym;
-                let links = report::Links {
-                    index: Some("../index.html".to_owned()),
-                    json: Some(format!("{name}.json")),
-                };
+                let links =
+                    report::Links { index: Some("../index.html".to_owned()), json: Some(format!("{name}.json")) };
                 write_file(&folder.join(format!("{name}.html")), report::html_linked(view, &links)?.as_bytes())?;
                 write_file(&folder.join(format!("{name}.json")), report::json(view).as_bytes())?;
             }

@@ -85,7 +85,10 @@ pub(crate) fn print_evaluation(evaluation: &BinaryEvaluation) -> String {
     line(format!("  calibration index    {}", figure(&evaluation.calibration.ici)));
     for group in &evaluation.subgroups {
         let auc = group.auc.as_ref().map_or("not defined".to_owned(), figure);
-        line(format!("  {:<10} {:>4} patients, {:>3} with the outcome, AUC {auc}", group.name, group.n, group.n_events));
+        line(format!(
+            "  {:<10} {:>4} patients, {:>3} with the outcome, AUC {auc}",
+            group.name, group.n, group.n_events
+        ));
     }
     for step in &evaluation.ladder {
         line(format!("  without {}: AUC {}", step.without.join(", "), figure(&step.auc)));

@@ -38,7 +38,11 @@ impl Fuse {
         write_table(&self.out, &mut table.frame, &metadata)?;
         remark(&report);
         let text = format!("{} rows, {} columns", table.frame.height(), table.frame.width());
-        if self.out.as_os_str() == "-" { eprintln!("{text}") } else { self.json.say(&text) }
+        if self.out.as_os_str() == "-" {
+            eprintln!("{text}")
+        } else {
+            self.json.say(&text)
+        }
         self.json.write(&report)
     }
 }

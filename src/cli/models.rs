@@ -33,7 +33,10 @@ impl ModelsVerb {
                 let listed = models.list();
                 for model in &listed {
                     let mark = if model.promoted { "promoted" } else { "candidate" };
-                    json.say(&format!("{}@{}  {:<8} {:<9} {:.12}", model.name, model.version, model.kind, mark, model.manifest_sha256));
+                    json.say(&format!(
+                        "{}@{}  {:<8} {:<9} {:.12}",
+                        model.name, model.version, model.kind, mark, model.manifest_sha256
+                    ));
                 }
                 if listed.is_empty() {
                     json.say("no models");

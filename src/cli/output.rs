@@ -20,7 +20,9 @@ impl JsonOutput {
         let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| CliError::Internal(error.to_string()))?;
         bytes.push(b'\n');
         if path.as_os_str() == "-" {
-            return std::io::stdout().write_all(&bytes).map_err(|source| CliError::Write { path: path.clone(), source });
+            return std::io::stdout()
+                .write_all(&bytes)
+                .map_err(|source| CliError::Write { path: path.clone(), source });
         }
         write_file(path, &bytes)
     }

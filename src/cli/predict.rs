@@ -28,8 +28,13 @@ impl Predict {
         let predictions = predict(&model, &table, self.received)?;
         write_table(&self.out, &mut predictions.to_frame()?, &HashMap::new())?;
         let supported = predictions.predictions.iter().filter(|p| p.estimate.is_some()).count();
-        let text = format!("{} predictions by {}, {supported} with a number", predictions.predictions.len(), model.label());
-        if self.out.as_os_str() == "-" { eprintln!("{text}") } else { println!("{text}") }
+        let text =
+            format!("{} predictions by {}, {supported} with a number", predictions.predictions.len(), model.label());
+        if self.out.as_os_str() == "-" {
+            eprintln!("{text}")
+        } else {
+            println!("{text}")
+        }
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ impl Serve {
             models: self.inputs.open_models(&Models::locate(common.models.as_deref()))?,
             key: self.inputs.key()?,
             skip_invalid: self.inputs.skip_invalid,
+            only: None,
         };
         let assessed = assess_cohort(&request)?;
         run_server(CohortReports::new(&assessed, None, &request.models), self.bind)

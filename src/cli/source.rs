@@ -20,9 +20,8 @@ impl CohortReports {
         let mut refusals: Vec<String> = cohort.fusion.violations.iter().map(ToString::to_string).collect();
         if let Some(ingest) = ingest {
             let refused = ingest.files.iter().filter(|file| file.status == FileStatus::Refused);
-            refusals.extend(
-                refused.map(|file| format!("{}: {}", file.path, file.reason.as_deref().unwrap_or("refused"))),
-            );
+            refusals
+                .extend(refused.map(|file| format!("{}: {}", file.path, file.reason.as_deref().unwrap_or("refused"))));
         }
         let mut views = BTreeMap::new();
         let mut order = Vec::new();
@@ -95,10 +94,13 @@ impl ReportInputs {
             );
             return Ok(PseudonymKey::public());
         };
-        let bytes = std::fs::read(path)
-            .map_err(|source| crate::study::Error::Read { path: path.clone(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| crate::study::Error::Read { path: path.clone(), source })?;
         if bytes.len() < 16 {
-            return Err(CliError::Usage(format!("{}: expected a key of at least 16 bytes, found {}", path.display(), bytes.len())));
+            return Err(CliError::Usage(format!(
+                "{}: expected a key of at least 16 bytes, found {}",
+                path.display(),
+                bytes.len()
+            )));
         }
         Ok(PseudonymKey::new(&bytes))
     }

@@ -32,6 +32,8 @@ pub struct Reference {
     pub correlation: Vec<f64>,
     /// Percentiles 0 to 100 of the training patients' distances.
     pub distance_percentiles: Vec<f64>,
+    /// Columns outside their own 1st to 99th percentile that 95 % of the training patients do not exceed.
+    pub usual_out_of_range: usize,
 }
 
 /// What the gate measured for one row.
@@ -45,6 +47,8 @@ pub struct Gate {
     pub far_outside: bool,
     /// Described columns outside the 1st to 99th percentile of the training data.
     pub out_of_range: Vec<String>,
+    /// True when more columns are out of range than in 95 % of the training patients.
+    pub often_out_of_range: bool,
     /// Described columns that are missing here and were missing in under 1 % of the training data.
     pub unseen_missing: Vec<String>,
 }
@@ -67,6 +71,7 @@ impl Reference {
             missing_share: vec![],
             correlation: vec![],
             distance_percentiles: vec![],
+            usual_out_of_range: 0,
         };
         for &column in keep {
             let known: Vec<f64> = (0..x.n_rows)
@@ -86,7 +91,8 @@ impl Reference {
             reference.missing_share.push(1.0 - n / x.n_rows as f64);
         }
         let width = keep.len();
-        let rows: Vec<Vec<f64>> = (0..x.n_rows).map(|row| reference.standardise(x.names.as_slice(), x.row(row))).collect();
+        let rows: Vec<Vec<f64>> =
+            (0..x.n_rows).map(|row| reference.standardise(x.names.as_slice(), x.row(row))).collect();
         let mut correlation = vec![0.0; width * width];
         for z in &rows {
             for (i, a) in z.iter().enumerate() {
@@ -102,8 +108,11 @@ impl Reference {
         reference.correlation = correlation;
         let cholesky = Cholesky::new(&reference.correlation, width)?;
         let distances = rows.iter().map(|z| distance(&cholesky, z)).collect::<Result<Vec<f64>, Error>>()?;
-        reference.distance_percentiles =
-            (0..=100).map(|percent| Ok(quantile(&distances, f64::from(percent) / 100.0)?)).collect::<Result<_, Error>>()?;
+        let counts: Vec<f64> = (0..x.n_rows).map(|row| reference.ranges(&x.names, x.row(row)).len() as f64).collect();
+        reference.usual_out_of_range = quantile(&counts, 0.95)? as usize;
+        reference.distance_percentiles = (0..=100)
+            .map(|percent| Ok(quantile(&distances, f64::from(percent) / 100.0)?))
+            .collect::<Result<_, Error>>()?;
         Ok(reference)
     }
 
@@ -115,34 +124,35 @@ impl Reference {
         let cholesky = Cholesky::new(&self.correlation, self.columns.len())?;
         let distance = distance(&cholesky, &self.standardise(names, row))?;
         let nearer = self.distance_percentiles.iter().filter(|&&other| other < distance).count();
-        let (mut out_of_range, mut unseen_missing) = (Vec::new(), Vec::new());
-        for (at, column) in self.columns.iter().enumerate() {
-            let value = value_of(names, row, column);
-            let range = self.p01.get(at).zip(self.p99.get(at));
-            match (value, range) {
-                (Some(value), Some((low, high))) if value < *low || value > *high => out_of_range.push(column.clone()),
-                (None, _) if self.missing_share.get(at).is_some_and(|share| *share < 0.01) => {
-                    unseen_missing.push(column.clone());
-                }
-                _ => {}
-            }
-        }
+        let out_of_range = self.ranges(names, row);
+        let unseen = |(column, share): (&String, &f64)| {
+            (*share < 0.01 && value_of(names, row, column).is_none()).then(|| column.clone())
+        };
         Ok(Gate {
             distance,
             percentile: nearer.saturating_sub(1).min(100) as f64 / 100.0,
             far_outside: self.distance_percentiles.last().is_some_and(|largest| distance > 1.5 * largest),
+            often_out_of_range: out_of_range.len() > self.usual_out_of_range,
             out_of_range,
-            unseen_missing,
+            unseen_missing: self.columns.iter().zip(&self.missing_share).filter_map(unseen).collect(),
         })
+    }
+
+    /// Described columns outside the 1st to 99th percentile of the training data.
+    fn ranges(&self, names: &[String], row: &[f32]) -> Vec<String> {
+        let limits = self.p01.iter().zip(&self.p99);
+        let outside = |(column, (low, high)): (&String, (&f64, &f64))| {
+            let value = value_of(names, row, column)?;
+            (value < *low || value > *high).then(|| column.clone())
+        };
+        self.columns.iter().zip(limits).filter_map(outside).collect()
     }
 
     fn standardise(&self, names: &[String], row: &[f32]) -> Vec<f64> {
         self.columns
             .iter()
             .zip(self.mean.iter().zip(&self.std_dev))
-            .map(|(column, (mean, std_dev))| {
-                value_of(names, row, column).map_or(0.0, |value| (value - mean) / std_dev)
-            })
+            .map(|(column, (mean, std_dev))| value_of(names, row, column).map_or(0.0, |value| (value - mean) / std_dev))
             .collect()
     }
 }

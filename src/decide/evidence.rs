@@ -31,8 +31,7 @@ impl Evidence {
     pub fn count(rows: &[(Subtype, String, bool)]) -> Self {
         let mut cells: Vec<Cell> = Vec::new();
         for subtype in Subtype::ALL {
-            let mut options: Vec<&str> =
-                rows.iter().filter(|row| row.0 == subtype).map(|row| row.1.as_str()).collect();
+            let mut options: Vec<&str> = rows.iter().filter(|row| row.0 == subtype).map(|row| row.1.as_str()).collect();
             options.sort_unstable();
             options.dedup();
             for option in options {

@@ -91,7 +91,9 @@ impl Design {
         self.columns
             .iter()
             .filter(|column| column.source == source)
-            .filter_map(|column| if let Encoding::Level(level) = &column.encoding { Some(level.as_str()) } else { None })
+            .filter_map(
+                |column| if let Encoding::Level(level) = &column.encoding { Some(level.as_str()) } else { None },
+            )
             .collect()
     }
 

@@ -13,7 +13,9 @@ pub enum Error {
         cohort: String,
     },
     /// An embeddings file lacks what fusion needs.
-    #[error("{file}: expected columns patient_id, visit, modality, encoder, weights_sha256 and embedding, found {found}")]
+    #[error(
+        "{file}: expected columns patient_id, visit, modality, encoder, weights_sha256 and embedding, found {found}"
+    )]
     Embeddings {
         /// File.
         file: String,

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, IntoLazy, IntoSeries, JoinArgs, JoinType, NamedFrom, Series, SortMultipleOptions,
-    UniqueKeepStrategy, coalesce, col, cols, lit,
+    BooleanChunked, Column, DataFrame, DataType, IntoLazy, IntoSeries, JoinArgs, JoinType, NamedFrom, Series,
+    SortMultipleOptions, UniqueKeepStrategy, coalesce, col, cols, lit,
 };
 use serde::Serialize;
 
@@ -135,8 +135,7 @@ fn attach(
     let known: std::collections::HashSet<(String, String)> = key_pairs(&frame)?.into_iter().collect();
     let strangers = key_pairs(&table.frame)?.into_iter().filter(|key| !known.contains(key)).count();
     report.unmatched_rows.insert(table.path.clone(), strangers);
-    let mut joined =
-        frame.lazy().join(right.lazy(), keys.clone(), keys, JoinArgs::new(JoinType::Left)).collect()?;
+    let mut joined = frame.lazy().join(right.lazy(), keys.clone(), keys, JoinArgs::new(JoinType::Left)).collect()?;
     for (name, new) in names.iter().zip(&renamed) {
         if let Some(used) = origin.get(name).cloned() {
             let differing = joined
@@ -149,12 +148,7 @@ fn attach(
                 differing.column("__line")?.u64()?.iter().flatten().map(|line| line as usize).collect();
             if !rows.is_empty() {
                 let used = if used == first { used } else { format!("{used} (rows of {first})") };
-                report.conflicts.push(Conflict {
-                    column: name.clone(),
-                    used,
-                    set_aside: table.path.clone(),
-                    rows,
-                });
+                report.conflicts.push(Conflict { column: name.clone(), used, set_aside: table.path.clone(), rows });
             }
             joined = joined
                 .lazy()
@@ -191,7 +185,9 @@ fn embed_columns(
         let wrong = |found: String| Error::Embeddings { file: file.display().to_string(), found };
         let needed = ["patient_id", "visit", "study", "modality", "encoder", "weights_sha256", "embedding"];
         if needed.iter().any(|column| table.column(column).is_err()) {
-            return Err(wrong(table.get_column_names().iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")));
+            return Err(wrong(
+                table.get_column_names().iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+            ));
         }
         if !matches!(table.column("embedding")?.dtype(), DataType::Array(..)) {
             return Err(wrong(format!("embedding of type {}", table.column("embedding")?.dtype())));

@@ -10,4 +10,4 @@ mod join;
 
 pub use design::{Design, DesignColumn, Encoding};
 pub use error::Error;
-pub use join::{Conflict, Fused, FuseOptions, FusionReport, fuse};
+pub use join::{Conflict, FuseOptions, Fused, FusionReport, fuse};

@@ -134,10 +134,7 @@ impl BoostedBag {
 
     fn member_margins(&self, x: &DesignMatrix) -> Result<Vec<Vec<f32>>, Error> {
         let data = DMatrix::from_dense(&x.values, x.n_rows, x.n_features())?;
-        self.members
-            .par_iter()
-            .map(|member| Ok(member.predict_margin(&data, Iterations::Best)?.into_vec()))
-            .collect()
+        self.members.par_iter().map(|member| Ok(member.predict_margin(&data, Iterations::Best)?.into_vec())).collect()
     }
 
     /// SHAP values on the logit scale: per row, one value per column of `x` and the base value last.
@@ -161,7 +158,9 @@ impl BoostedBag {
         Ok((0..x.n_rows)
             .map(|row| {
                 (row * width..(row + 1) * width)
-                    .map(|at| per_member.iter().filter_map(|values| values.get(at)).map(|&v| f64::from(v)).sum::<f64>() / n)
+                    .map(|at| {
+                        per_member.iter().filter_map(|values| values.get(at)).map(|&v| f64::from(v)).sum::<f64>() / n
+                    })
                     .collect()
             })
             .collect())
@@ -189,10 +188,8 @@ impl BoostedBag {
     /// [`Error::Weights`] when the bytes are not a non-empty JSON array, [`Error::Boosting`] when a member is not
     /// an XGBoost model.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let documents: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|error| Error::Weights {
-            expected: "a JSON array of XGBoost models",
-            found: error.to_string(),
-        })?;
+        let documents: Vec<&RawValue> = serde_json::from_slice(bytes)
+            .map_err(|error| Error::Weights { expected: "a JSON array of XGBoost models", found: error.to_string() })?;
         if documents.is_empty() {
             return Err(Error::Weights { expected: "at least one model", found: "an empty array".into() });
         }

@@ -43,9 +43,8 @@ impl Dictionary {
         let mut tables: Vec<TableSchema> = Vec::new();
         for file in DATA_SCHEMAS.get_dir("tables").into_iter().flat_map(include_dir::Dir::files) {
             let path = file.path().display().to_string();
-            let text = file
-                .contents_utf8()
-                .ok_or_else(|| Error::Parse { path: path.clone(), message: "not UTF-8".into() })?;
+            let text =
+                file.contents_utf8().ok_or_else(|| Error::Parse { path: path.clone(), message: "not UTF-8".into() })?;
             tables.push(toml::from_str(text).map_err(|error| Error::Parse { path, message: error.to_string() })?);
         }
         let order = ["clinical", "pathology", "imaging_measurement", "expression_score", "treatment", "outcome"];

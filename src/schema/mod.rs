@@ -10,7 +10,7 @@ mod dictionary;
 mod error;
 mod violation;
 
-pub use cohort::{CohortDefinition, FileMap, ImageMap, PatientKey, ValueMap, Visit, RowFilter};
+pub use cohort::{CohortDefinition, FileMap, ImageMap, PatientKey, RowFilter, ValueMap, Visit};
 pub use column::{Column, Kind, Value};
 pub use dictionary::{Dictionary, TableSchema};
 pub use error::Error;

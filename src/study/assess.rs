@@ -31,6 +31,8 @@ pub struct AssessRequest {
     pub key: PseudonymKey,
     /// True: rows that break a rule are left out and listed instead of refusing the cohort.
     pub skip_invalid: bool,
+    /// The one patient to assess; all of them when `None`.
+    pub only: Option<PatientId>,
 }
 
 /// Every patient of a cohort, assessed.
@@ -52,8 +54,7 @@ pub struct AssessedCohort {
 /// What fusion refuses; [`Error::Fusion`] when a model's inputs have the wrong type; [`Error::Unsupported`] without
 /// a model.
 pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
-    let options =
-        FuseOptions { embeddings: request.embeddings.clone(), skip_invalid: request.skip_invalid };
+    let options = FuseOptions { embeddings: request.embeddings.clone(), skip_invalid: request.skip_invalid };
     let fused = fuse(&request.cohort, &request.data, &options)?;
     let fusion = fused.report.clone();
     let table = FusedTable::new(&request.cohort, &request.data, fused)?;
@@ -69,11 +70,20 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
     let sexes = table.texts("sex")?;
     let mut assessed = Vec::with_capacity(patients.len());
     for (row, patient) in patients.iter().enumerate() {
+        if request.only.as_ref().is_some_and(|only| only != patient) {
+            continue;
+        }
         let subtype = subtypes.get(row).copied().flatten();
         let received = arms.get(row).cloned().flatten();
         let visit = visits.get(row).cloned().flatten().unwrap_or_default();
-        let context =
-            Context { request, lead, scores: &scores, row, subtype, male: sexes.get(row) == Some(&Some("male".into())) };
+        let context = Context {
+            request,
+            lead,
+            scores: &scores,
+            row,
+            subtype,
+            male: sexes.get(row) == Some(&Some("male".into())),
+        };
         let inputs = context.inputs(&table)?;
         let applicability = context.applicability(&inputs)?;
         let options = context.options(applicability.verdict)?;
@@ -195,7 +205,11 @@ impl Context<'_> {
         let column = Dictionary::compiled().column(source)?;
         let show = |value: &f64| column.display(&Value::Number(*value));
         let unit = if column.unit() == "score" { "" } else { column.unit() };
-        let text = format!("98 % of the training patients lie between {} and {} {unit}", show(reference.p01.get(at)?), show(reference.p99.get(at)?));
+        let text = format!(
+            "98 % of the training patients lie between {} and {} {unit}",
+            show(reference.p01.get(at)?),
+            show(reference.p99.get(at)?)
+        );
         Some(text.trim_end().to_owned())
     }
 
@@ -230,15 +244,19 @@ impl Context<'_> {
             reasons.push(reason);
         };
         if let Some(gate) = self.gate() {
-            if !gate.out_of_range.is_empty() {
+            if gate.often_out_of_range {
                 let names: Vec<String> = gate.out_of_range.iter().map(|name| label_of(name)).collect();
-                caution(format!("Outside the range of 98 % of the training patients: {}.", names.join(", ")));
+                caution(format!(
+                    "More inputs than usual lie outside the range of 98 % of the training patients: {}.",
+                    names.join(", ")
+                ));
             }
             if !gate.unseen_missing.is_empty() {
-                caution(format!(
-                    "{} inputs are missing that nearly every training patient had; the estimate then rests on the others.",
-                    gate.unseen_missing.len()
-                ));
+                let missing = match gate.unseen_missing.as_slice() {
+                    [one] => format!("{} is missing", label_of(one)),
+                    several => format!("{} inputs are missing", several.len()),
+                };
+                caution(format!("{missing} that nearly every training patient had; the estimate rests on the others."));
             }
             if gate.percentile >= 0.99 && !gate.far_outside {
                 caution("Farther from the centre of the training data than 99 % of its patients.".to_owned());
@@ -266,13 +284,17 @@ impl Context<'_> {
     }
 
     fn option(&self, option: &TreatmentOption, followed_by: &str, verdict: Verdict) -> Result<OptionEstimate, Error> {
-        let (n, n_events) =
-            self.subtype.map_or((0, None), |subtype| self.lead.evidence.cell(subtype, &option.id));
+        let (n, n_events) = self.subtype.map_or((0, None), |subtype| self.lead.evidence.cell(subtype, &option.id));
         let support = support_of(self.lead, self.subtype, Some(&option.id));
         let applies = verdict != Verdict::DoesNotApply;
         let estimate_of = |model: &ResponseModel, scores: &Scores| {
             let supported = support_of(model, self.subtype, Some(&option.id)).is_ok();
-            scores.by_option.get(&option.id).and_then(|rows| rows.get(self.row)).copied().filter(|_| supported && applies)
+            scores
+                .by_option
+                .get(&option.id)
+                .and_then(|rows| rows.get(self.row))
+                .copied()
+                .filter(|_| supported && applies)
         };
         let observed = match n_events {
             Some(n_events) => Some(ObservedRate { rate: beta_interval(n_events, n)?, n, n_events }),

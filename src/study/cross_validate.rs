@@ -92,13 +92,8 @@ pub fn cross_validate(
         evaluation.n_folds,
         if refit.is_some() { ", encoder refitted inside each training fold" } else { "" }
     );
-    let mut result = full.evaluate(
-        &spec.name,
-        &method,
-        (0, rows.n_before - rows.y.len()),
-        evaluation.n_resamples,
-        spec.seed,
-    )?;
+    let mut result =
+        full.evaluate(&spec.name, &method, (0, rows.n_before - rows.y.len()), evaluation.n_resamples, spec.seed)?;
     let names = blankings(spec).into_iter().skip(1);
     result.ladder = names
         .zip(scored)

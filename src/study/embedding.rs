@@ -15,7 +15,8 @@ use crate::terms::{Modality, PatientId};
 const CHUNK: usize = 64;
 
 /// Finding of every ultrasound study: a DICOM study brings no lesion box, and the encoder learned from lesion crops.
-const WHOLE_IMAGE: &str = "embedded from the whole image, without a lesion box: the encoder is weaker there (see its card)";
+const WHOLE_IMAGE: &str =
+    "embedded from the whole image, without a lesion box: the encoder is weaker there (see its card)";
 
 /// What embedding did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,9 +126,8 @@ fn embed_one(root: &Path, study: &Study, encoder: &Encoder, cache: &Cache) -> (R
         row.embedding = Some(known.clone());
         return (row, Outcome::Reused);
     }
-    let embedded = load_study(root, study)
-        .map_err(Error::from)
-        .and_then(|images| Ok(pool_mean(&encoder.embed(&images)?)?));
+    let embedded =
+        load_study(root, study).map_err(Error::from).and_then(|images| Ok(pool_mean(&encoder.embed(&images)?)?));
     match embedded {
         Ok(vector) => {
             row.embedding = Some(vector.to_vec());
@@ -187,9 +187,8 @@ fn read_studies(path: &Path) -> Result<(PathBuf, Vec<Study>), Error> {
         expected: "text, as written by `regimen ingest`",
         found,
     };
-    let root = metadata
-        .get(super::ingest::ROOT_KEY)
-        .ok_or_else(|| wrong("(schema metadata: image root)", "none".into()))?;
+    let root =
+        metadata.get(super::ingest::ROOT_KEY).ok_or_else(|| wrong("(schema metadata: image root)", "none".into()))?;
     let text = |name: &str| -> Result<Vec<String>, Error> {
         let column = frame.column(name).map_err(|_| wrong(name, "no such column".into()))?;
         let cells = column.str().map_err(|_| wrong(name, column.dtype().to_string()))?;

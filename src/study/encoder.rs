@@ -112,8 +112,12 @@ fn auc(rows: &[HeldOut], seed: u64) -> Option<Estimate> {
     }
     let clusters: Vec<Vec<usize>> = of_patient.into_values().collect();
     let figure = |drawn: &[usize]| {
-        let chosen: Vec<&HeldOut> =
-            drawn.iter().filter_map(|&patient| clusters.get(patient)).flatten().filter_map(|&at| rows.get(at)).collect();
+        let chosen: Vec<&HeldOut> = drawn
+            .iter()
+            .filter_map(|&patient| clusters.get(patient))
+            .flatten()
+            .filter_map(|&at| rows.get(at))
+            .collect();
         let y: Vec<bool> = chosen.iter().map(|row| row.label).collect();
         let score: Vec<f64> = chosen.iter().map(|row| row.score).collect();
         stats::roc_auc_value(&y, &score).ok()

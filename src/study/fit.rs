@@ -128,7 +128,8 @@ pub(super) fn choose(
                 return Err(Error::Interrupted);
             }
             let (inside, outside) = split(&fold_of, fold);
-            let bag = BoostedBag::fit(&x.select(&inside), &pick(y, &inside), params, missing, spec.search.n_refits, seed)?;
+            let bag =
+                BoostedBag::fit(&x.select(&inside), &pick(y, &inside), params, missing, spec.search.n_refits, seed)?;
             for (row, margin) in outside.iter().zip(bag.predict(&x.select(&outside))?) {
                 if let Some(slot) = p.get_mut(*row) {
                     *slot = expit(margin.mean);

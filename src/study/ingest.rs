@@ -38,7 +38,9 @@ pub fn ingest(root: &Path, cohort: Option<&CohortDefinition>, progress: &dyn Pro
     let (mapped, unmatched) = mapped_studies(&files, cohort);
     studies.extend(mapped);
     if unmatched > 0 {
-        warnings.push(format!("{unmatched} images without a header match no image pattern of the cohort; they belong to no study"));
+        warnings.push(format!(
+            "{unmatched} images without a header match no image pattern of the cohort; they belong to no study"
+        ));
     }
     Ok(IngestReport { files, studies, warnings })
 }

@@ -153,7 +153,9 @@ pub(super) fn support_of(model: &ResponseModel, subtype: Option<Subtype>, option
     }
     match model.evidence.cell(subtype, option).0 {
         n if n >= MIN_COMPARABLE => Ok(()),
-        n => Err(format!("only {n} training patients of subtype {subtype} received it; at least {MIN_COMPARABLE} are needed")),
+        n => Err(format!(
+            "only {n} training patients of subtype {subtype} received it; at least {MIN_COMPARABLE} are needed"
+        )),
     }
 }
 
@@ -162,9 +164,14 @@ fn verdict(gate: Option<&Gate>, subtype: Option<Subtype>) -> (&'static str, Stri
     match gate {
         _ if subtype.is_none() => ("does_not_apply", "hormone receptor or HER2 status is unknown".to_owned()),
         Some(gate) if gate.far_outside => ("does_not_apply", "unlike the training data".to_owned()),
-        Some(gate) if gate.percentile >= 0.99 || !gate.out_of_range.is_empty() || !gate.unseen_missing.is_empty() => {
-            ("caution", format!("{} inputs out of range, {} missing that training always had", gate.out_of_range.len(), gate.unseen_missing.len()))
-        }
+        Some(gate) if gate.percentile >= 0.99 || gate.often_out_of_range || !gate.unseen_missing.is_empty() => (
+            "caution",
+            format!(
+                "{} inputs out of range, {} missing that training always had",
+                gate.out_of_range.len(),
+                gate.unseen_missing.len()
+            ),
+        ),
         _ => ("applies", String::new()),
     }
 }
@@ -173,7 +180,11 @@ fn verdict(gate: Option<&Gate>, subtype: Option<Subtype>) -> (&'static str, Stri
 ///
 /// # Errors
 /// [`Error::Unsupported`] when no unseen row with a known outcome is left; [`Error::Column`] without an outcome.
-pub fn evaluate_model(model: &ResponseModel, table: &FusedTable, n_resamples: usize) -> Result<BinaryEvaluation, Error> {
+pub fn evaluate_model(
+    model: &ResponseModel,
+    table: &FusedTable,
+    n_resamples: usize,
+) -> Result<BinaryEvaluation, Error> {
     let spec = &model.manifest.spec;
     let known = table.booleans(&spec.target)?.ok_or_else(|| Error::Column {
         table: "the fused table".into(),
@@ -194,8 +205,9 @@ pub fn evaluate_model(model: &ResponseModel, table: &FusedTable, n_resamples: us
         )));
     }
     let rows = ResponseRows::select(table, spec)?;
-    let unseen: Vec<usize> =
-        (0..rows.y.len()).filter(|&row| rows.patients.get(row).is_some_and(|patient| !model.has_seen(patient))).collect();
+    let unseen: Vec<usize> = (0..rows.y.len())
+        .filter(|&row| rows.patients.get(row).is_some_and(|patient| !model.has_seen(patient)))
+        .collect();
     let x = model.design.apply(&rows.table.frame)?.select(&unseen);
     let p = interval_estimates(model, &x)?.iter().map(|estimate| estimate.estimate).collect();
     let scored = Scored {
@@ -205,5 +217,11 @@ pub fn evaluate_model(model: &ResponseModel, table: &FusedTable, n_resamples: us
         patient_ids: pick(&rows.patients, &unseen).iter().map(|patient| patient.expose().to_owned()).collect(),
     };
     let unknown = known.iter().filter(|outcome| outcome.is_none()).count();
-    scored.evaluate(&model.label(), "unseen rows, one model, under the option received", (excluded, unknown), n_resamples, spec.seed)
+    scored.evaluate(
+        &model.label(),
+        "unseen rows, one model, under the option received",
+        (excluded, unknown),
+        n_resamples,
+        spec.seed,
+    )
 }

@@ -156,7 +156,10 @@ impl Models {
                 if self.versions(wanted).is_empty() {
                     return Err(missing("no such model in the registry"));
                 }
-                (wanted, self.promoted(wanted).ok_or_else(|| missing("no version is promoted; name one as NAME@VERSION"))?)
+                (
+                    wanted,
+                    self.promoted(wanted).ok_or_else(|| missing("no version is promoted; name one as NAME@VERSION"))?,
+                )
             }
         };
         if !self.versions(name).contains(&version) {
@@ -211,7 +214,9 @@ impl Models {
         let hashes = files.iter().map(|(file, bytes)| (file.clone(), sha256_hex(bytes))).collect();
         let manifest = manifest(&version, hashes)?;
         let temporary = tempfile::Builder::new().prefix(".new-").tempdir_in(&home).map_err(failed(&home))?;
-        for (file, bytes) in files.iter().map(|(file, bytes)| (file.as_str(), bytes)).chain([("manifest.json", &manifest)]) {
+        for (file, bytes) in
+            files.iter().map(|(file, bytes)| (file.as_str(), bytes)).chain([("manifest.json", &manifest)])
+        {
             let path = temporary.path().join(file);
             std::fs::write(&path, bytes).map_err(failed(&path))?;
         }
@@ -229,12 +234,8 @@ fn open_version(name: &str, version: &str, read: impl Fn(&str) -> Option<Vec<u8>
     let head: ManifestHead = serde_json::from_slice(&manifest).map_err(|error| broken(error.to_string()))?;
     let mut files = BTreeMap::new();
     for (file, expected) in &head.files {
-        let wrong = |found: String| Error::Hash {
-            model: model.clone(),
-            file: file.clone(),
-            expected: expected.clone(),
-            found,
-        };
+        let wrong =
+            |found: String| Error::Hash { model: model.clone(), file: file.clone(), expected: expected.clone(), found };
         if file.contains(['/', '\\']) {
             return Err(broken(format!("expected plain file names, found `{file}`")));
         }

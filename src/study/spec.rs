@@ -145,7 +145,8 @@ impl ResponseSpec {
     pub fn parse(text: &str, path: &str) -> Result<Self, Error> {
         let wrong = |message: String| Error::Spec { path: path.to_owned(), message };
         let spec: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        if spec.name.is_empty() || !spec.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        if spec.name.is_empty() || !spec.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        {
             return Err(wrong(format!("name: expected lower-case letters, digits and hyphens, found `{}`", spec.name)));
         }
         if spec.features.values().all(Vec::is_empty) {
@@ -160,7 +161,8 @@ impl ResponseSpec {
         if let Some(group) = spec.missing.groups.iter().find(|group| !spec.features.contains_key(*group)) {
             return Err(wrong(format!("missing.groups: expected names of feature groups, found `{group}`")));
         }
-        for (what, found) in [("evaluation.n_folds", spec.evaluation.n_folds), ("search.n_folds", spec.search.n_folds)] {
+        for (what, found) in [("evaluation.n_folds", spec.evaluation.n_folds), ("search.n_folds", spec.search.n_folds)]
+        {
             if found < 2 {
                 return Err(wrong(format!("{what}: expected at least 2, found {found}")));
             }

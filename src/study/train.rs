@@ -46,9 +46,11 @@ pub fn train(
     let x = fitted.design.apply(&rows.table.frame)?;
     let keep: Vec<usize> = (0..x.n_features())
         .filter(|&at| {
-            fitted.design.columns.get(at).is_some_and(|column| {
-                column.source != "arm" && !matches!(column.encoding, Encoding::Component(_))
-            })
+            fitted
+                .design
+                .columns
+                .get(at)
+                .is_some_and(|column| column.source != "arm" && !matches!(column.encoding, Encoding::Component(_)))
         })
         .collect();
     let reference = Reference::fit(&x, &keep)?;
@@ -169,11 +171,24 @@ fn card(
     line("Research use only. Not a medical device; not for choosing treatment.\n".to_owned());
     line(format!("- **Predicts** {}.", spec.target_definition));
     line(format!("- **Trained on** {} {}, {n_events} with the outcome.", rows.y.len(), spec.population));
-    line(format!("- **Estimator** boosted trees (hessboost), {} bootstrap refits averaged on the logit scale; {:?}.", spec.bootstrap.n_refits, fitted.params));
-    line(format!("- **Inputs** {} columns of the fused table; missing values native; groups blanked in training: {}.", fitted.design.sources().len(), if spec.missing.groups.is_empty() { "none".to_owned() } else { spec.missing.groups.join(", ") }));
-    line(format!("- **Intervals** {}. They hold the sampling error of one fit, not bias, shift or a wrong model; their coverage has not been measured.", interval_method(spec)));
+    line(format!(
+        "- **Estimator** boosted trees (hessboost), {} bootstrap refits averaged on the logit scale; {:?}.",
+        spec.bootstrap.n_refits, fitted.params
+    ));
+    line(format!(
+        "- **Inputs** {} columns of the fused table; missing values native; groups blanked in training: {}.",
+        fitted.design.sources().len(),
+        if spec.missing.groups.is_empty() { "none".to_owned() } else { spec.missing.groups.join(", ") }
+    ));
+    line(format!(
+        "- **Intervals** {}. They hold the sampling error of one fit, not bias, shift or a wrong model; their coverage has not been measured.",
+        interval_method(spec)
+    ));
     for encoder in encoders {
-        line(format!("- **Encoder** of `{}`: {}; patients it was trained on are recognised and left out of evaluation.", encoder.column, encoder.encoder));
+        line(format!(
+            "- **Encoder** of `{}`: {}; patients it was trained on are recognised and left out of evaluation.",
+            encoder.column, encoder.encoder
+        ));
     }
     line(format!("- **Seed** {}; regimen {}.\n", spec.seed, env!("CARGO_PKG_VERSION")));
     line(format!("## Performance\n\n{}. Bootstrap intervals over patients.\n", metrics.method));
@@ -187,7 +202,15 @@ fn card(
     line(format!("| integrated calibration index | {} |\n", figure(&metrics.calibration.ici)));
     line("| subtype | patients | with pCR | AUC | Brier | calibration slope |\n|---|---|---|---|---|---|".to_owned());
     for group in &metrics.subgroups {
-        line(format!("| {} | {} | {} | {} | {} | {} |", group.name, group.n, group.n_events, optional(group.auc.as_ref()), optional(group.brier.as_ref()), optional(group.calibration_slope.as_ref())));
+        line(format!(
+            "| {} | {} | {} | {} | {} | {} |",
+            group.name,
+            group.n,
+            group.n_events,
+            optional(group.auc.as_ref()),
+            optional(group.brier.as_ref()),
+            optional(group.calibration_slope.as_ref())
+        ));
     }
     if !metrics.ladder.is_empty() {
         line("\n| inputs blanked at prediction | AUC | Brier |\n|---|---|---|".to_owned());

@@ -8,8 +8,7 @@ use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 use polars::prelude::{
-    CompatLevel, DataFrame, IpcReader, IpcWriter, NamedFrom, ParquetReader, ParquetWriter, SerReader, SerWriter,
-    Series,
+    CompatLevel, DataFrame, IpcReader, IpcWriter, NamedFrom, ParquetReader, ParquetWriter, SerReader, SerWriter, Series,
 };
 
 use super::{Error, read_delimited};
@@ -75,7 +74,8 @@ fn from_arrow(
     expected: &'static str,
     stream: bool,
 ) -> Result<(DataFrame, HashMap<String, String>), Error> {
-    let broken = |error: arrow::error::ArrowError| Error::Format { path: path.into(), expected, found: error.to_string() };
+    let broken =
+        |error: arrow::error::ArrowError| Error::Format { path: path.into(), expected, found: error.to_string() };
     let (schema, batches) = if stream {
         let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
         (reader.schema(), reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(broken)?)

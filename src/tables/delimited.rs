@@ -1,5 +1,3 @@
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::Error;
@@ -32,14 +30,10 @@ impl Delimited {
 /// # Errors
 /// [`Error::Read`] when the file cannot be opened, [`Error::Violations`] when its shape is broken.
 pub fn read_delimited(path: &Path, label: &str, separator: char) -> Result<Delimited, Error> {
-    let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
-    let mut reader = BufReader::new(file);
-    let start = reader.fill_buf().map_err(|source| Error::Read { path: path.into(), source })?;
-    if start.starts_with(b"\xef\xbb\xbf") {
-        reader.consume(3);
-    }
+    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let separator = u8::try_from(separator).unwrap_or(b',');
-    let mut csv = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(reader);
+    let mut csv = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(bytes);
     let violation = |row: usize, column: &str, rule: String, found: String| Violation {
         file: label.to_owned(),
         row,
@@ -69,6 +63,7 @@ pub fn read_delimited(path: &Path, label: &str, separator: char) -> Result<Delim
     }
     let width = header.len();
     let mut record = csv::ByteRecord::new();
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     loop {
         match csv.read_byte_record(&mut record) {
             Ok(true) => {}
@@ -78,7 +73,7 @@ pub fn read_delimited(path: &Path, label: &str, separator: char) -> Result<Delim
                 break;
             }
         }
-        let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(0));
+        let line = lines.of(record.position().map_or(0, csv::Position::byte));
         if record.len() != width {
             violations.push(violation(line, "", format!("{width} fields"), format!("{} fields", record.len())));
             continue;
@@ -88,18 +83,35 @@ pub fn read_delimited(path: &Path, label: &str, separator: char) -> Result<Delim
             match std::str::from_utf8(field) {
                 Ok(text) => table.cells[column].push(text.to_owned()),
                 Err(_) => {
-                    violations.push(violation(
-                        line,
-                        &table.header[column],
-                        "UTF-8 text".into(),
-                        "other bytes".into(),
-                    ));
+                    violations.push(violation(line, &table.header[column], "UTF-8 text".into(), "other bytes".into()));
                     table.cells[column].push(String::new());
                 }
             }
         }
     }
     if violations.is_empty() { Ok(table) } else { Err(Error::Violations(violations)) }
+}
+
+/// Line numbers of increasing byte positions. The reader's own count is one short in files with Windows line ends.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line of the record that starts at `byte`, or after the line ends that stand there.
+    fn of(&mut self, byte: u64) -> usize {
+        let start = usize::try_from(byte).unwrap_or(self.bytes.len());
+        while let Some(next) = self.bytes.get(self.at) {
+            if self.at >= start && !matches!(next, b'\r' | b'\n') {
+                break;
+            }
+            self.line += usize::from(*next == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 #[cfg(test)]
@@ -117,11 +129,10 @@ mod tests {
     #[test]
     fn a_byte_order_mark_and_windows_line_ends_are_accepted() {
         let table = read_delimited(file(b"\xef\xbb\xbfa,b\r\n1,2\r\n").path(), "x.csv", ',').unwrap();
-        assert_eq!((table.header, table.cells, table.lines), (
-            vec!["a".into(), "b".into()],
-            vec![vec!["1".to_owned()], vec!["2".to_owned()]],
-            vec![2]
-        ));
+        assert_eq!(
+            (table.header, table.cells, table.lines),
+            (vec!["a".into(), "b".into()], vec![vec!["1".to_owned()], vec!["2".to_owned()]], vec![2])
+        );
     }
 
     #[test]
@@ -130,7 +141,16 @@ mod tests {
             panic!("expected violations");
         };
         let said: Vec<String> = found.iter().map(ToString::to_string).collect();
-        assert_eq!(said, ["x.csv, row 2: expected 2 fields, found 1 fields", "x.csv, row 4: expected 2 fields, found 3 fields"]);
+        assert_eq!(
+            said,
+            ["x.csv, row 2: expected 2 fields, found 1 fields", "x.csv, row 4: expected 2 fields, found 3 fields"]
+        );
+    }
+
+    #[test]
+    fn quoted_line_ends_and_blank_lines_count_as_lines() {
+        let table = read_delimited(file(b"a,b\r\n\"x\r\ny\",1\r\n\r\nz,2\r\n").path(), "x.csv", ',').unwrap();
+        assert_eq!(table.lines, [2, 5]);
     }
 
     #[test]

@@ -37,7 +37,11 @@ pub fn read_mapped(map: &FileMap, namespace: &str, data: &Path) -> Result<Option
         return Ok(None);
     }
     let text = read_delimited(&path, &map.path, map.separator)?;
-    let needed = [Some(&map.patient.column), map.visit.as_ref().map(|visit| &visit.0), map.only.as_ref().map(|only| &only.column)];
+    let needed = [
+        Some(&map.patient.column),
+        map.visit.as_ref().map(|visit| &visit.0),
+        map.only.as_ref().map(|only| &only.column),
+    ];
     let absent: Vec<Violation> = needed
         .into_iter()
         .flatten()
@@ -203,7 +207,8 @@ fn typed_column(column: &Column, kept: &[usize], values: &[Option<Value>]) -> Fr
             Series::new(column.name.as_str().into(), flags).into()
         }
         Kind::Level { .. } => {
-            let words = chosen.map(|value| if let Some(Value::Level(word)) = value { Some(word.clone()) } else { None });
+            let words =
+                chosen.map(|value| if let Some(Value::Level(word)) = value { Some(word.clone()) } else { None });
             text_column(&column.name, words)
         }
     }

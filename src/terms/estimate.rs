@@ -13,11 +13,7 @@ impl Probability {
     /// # Errors
     /// [`Error::Probability`] for a value outside [0, 1] or not finite.
     pub fn new(value: f64) -> Result<Self, Error> {
-        if (0.0..=1.0).contains(&value) {
-            Ok(Self(value))
-        } else {
-            Err(Error::Probability { found: value })
-        }
+        if (0.0..=1.0).contains(&value) { Ok(Self(value)) } else { Err(Error::Probability { found: value }) }
     }
 
     /// The value in [0, 1].

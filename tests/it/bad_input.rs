@@ -63,7 +63,8 @@ fn a_missing_column_and_a_missing_file_are_named() {
     let missing = regimen(["check", "demo", "--data", &data]);
     assert_eq!(missing.code, 1);
     for column in ["age_years", "hr", "her2", "arm"] {
-        let line = format!("clinical.csv, row 1, column `{column}`: expected this column in the header, found no such column");
+        let line =
+            format!("clinical.csv, row 1, column `{column}`: expected this column in the header, found no such column");
         assert!(missing.stdout.contains(&line), "{}", missing.stdout);
     }
 }

@@ -18,17 +18,11 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("embed", &["terms", "imaging"]),
     ("fusion", &["terms", "schema", "stats", "tables", "genomics", "embed", "learn"]),
     ("decide", &["terms", "stats", "schema", "learn", "imaging", "tables", "genomics", "embed", "fusion"]),
-    (
-        "study",
-        &["terms", "stats", "schema", "learn", "imaging", "tables", "genomics", "embed", "fusion", "decide"],
-    ),
+    ("study", &["terms", "stats", "schema", "learn", "imaging", "tables", "genomics", "embed", "fusion", "decide"]),
     ("report", &["terms", "stats", "decide", "study"]),
     ("store", &["terms", "report"]),
     ("web", &["terms", "study", "report", "store"]),
-    (
-        "cli",
-        &["terms", "schema", "imaging", "tables", "fusion", "study", "report", "store", "web"],
-    ),
+    ("cli", &["terms", "schema", "imaging", "tables", "fusion", "study", "report", "store", "web"]),
 ];
 
 /// Crates and the folders in which they may appear.
@@ -154,8 +148,7 @@ fn every_reference_json_has_a_script() {
 
 #[test]
 fn every_template_is_used() {
-    let code: String =
-        files(&root().join("src"), "rs").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let code: String = files(&root().join("src"), "rs").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let templates = files(&root().join("templates"), "html");
     let markup: String = templates.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     assert!(!templates.is_empty());

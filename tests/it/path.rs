@@ -33,7 +33,10 @@ fn the_demo_runs_every_stage_and_marks_every_page_synthetic() {
     let stages: Vec<&str> = run["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
     assert_eq!(stages, ["simulate", "check", "ingest", "embed", "fuse", "predict", "report"]);
     let refusals = run["refusals"].to_string();
-    assert!(refusals.contains("column `age_years`: expected a number from 18 to 110 (years), found `214`"), "{refusals}");
+    assert!(
+        refusals.contains("column `age_years`: expected a number from 18 to 110 (years), found `214`"),
+        "{refusals}"
+    );
     assert!(refusals.contains("letter.dcm") && refusals.contains("RMLO.dcm"), "{refusals}");
     let index = fs::read_to_string(out.join("index.html")).unwrap();
     assert!(index.contains("SYNTHETIC") && index.contains("reports/P-"));
@@ -76,10 +79,12 @@ fn fusing_and_predicting_twice_on_any_number_of_threads_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let mut seen = Vec::new();
     for threads in ["1", "2"] {
-        let (fused, scored) = (folder.path().join(format!("f{threads}.arrow")), folder.path().join(format!("p{threads}.arrow")));
+        let (fused, scored) =
+            (folder.path().join(format!("f{threads}.arrow")), folder.path().join(format!("p{threads}.arrow")));
         let fuse = regimen(["fuse", "ispy2", "--data", &text(&data), "--out", &text(&fused), "--threads", threads]);
         assert_eq!(fuse.code, 0, "{}", fuse.stderr);
-        let score = regimen(["predict", "pcr-ispy2", "--data", &text(&fused), "--out", &text(&scored), "--threads", threads]);
+        let score =
+            regimen(["predict", "pcr-ispy2", "--data", &text(&fused), "--out", &text(&scored), "--threads", threads]);
         assert_eq!(score.code, 0, "{}", score.stderr);
         seen.push((fs::read(fused).unwrap(), fs::read(scored).unwrap()));
     }
@@ -88,7 +93,8 @@ fn fusing_and_predicting_twice_on_any_number_of_threads_gives_the_same_bytes() {
 
 #[test]
 fn predictions_differ_by_arm_lie_inside_their_intervals_and_are_withheld_without_support() {
-    let Some(data) = data("predictions_differ_by_arm_lie_inside_their_intervals_and_are_withheld_without_support") else {
+    let Some(data) = data("predictions_differ_by_arm_lie_inside_their_intervals_and_are_withheld_without_support")
+    else {
         return;
     };
     let cohort = CohortDefinition::load("ispy2").unwrap();
@@ -111,7 +117,8 @@ fn predictions_differ_by_arm_lie_inside_their_intervals_and_are_withheld_without
         let her2 = subtypes[row.row - 1].is_some_and(|subtype| subtype.is_her2_positive());
         assert!(!(her2 && row.estimate.is_some()), "{} in a HER2-positive patient", row.option);
     }
-    let first: Vec<f64> = rows.iter().filter(|row| row.row == 1).filter_map(|row| Some(row.estimate?.estimate)).collect();
+    let first: Vec<f64> =
+        rows.iter().filter(|row| row.row == 1).filter_map(|row| Some(row.estimate?.estimate)).collect();
     assert!(first.len() > 2 && first.iter().any(|p| (p - first[0]).abs() > 0.01), "{first:?}");
 }
 
@@ -127,6 +134,7 @@ fn contributions_and_base_add_up_to_the_logit_of_the_estimate() {
         models,
         key: regimen::study::PseudonymKey::public(),
         skip_invalid: false,
+        only: None,
     };
     let assessed = regimen::study::assess_cohort(&request).unwrap();
     let mut checked = 0;
