@@ -24,6 +24,9 @@ pub enum CliError {
     /// Violations were found and have been printed.
     #[error("{0} violations")]
     Violations(usize),
+    /// No file of a folder is an image that can be read.
+    #[error("expected at least one DICOM or PNG file, found {0} files, all refused: nothing is written")]
+    AllRefused(usize),
     /// A registry check failed and has been printed.
     #[error("{0} of the registry's versions are damaged")]
     Damaged(usize),

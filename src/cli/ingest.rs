@@ -27,7 +27,10 @@ impl Ingest {
         let cohort = self.cohort.as_deref().map(CohortDefinition::load).transpose()?;
         let report = study::ingest(&self.images, cohort.as_ref(), &Bar::new())?;
         let count = |status| report.count(status);
-        write_table(&self.out, &mut report.to_frame()?, &IngestReport::metadata(&self.images))?;
+        let usable = count(FileStatus::Refused) < report.files.len();
+        if usable {
+            write_table(&self.out, &mut report.to_frame()?, &IngestReport::metadata(&self.images))?;
+        }
         self.json.write(&report.files)?;
         for file in report.files.iter().filter(|file| file.status == FileStatus::Refused) {
             eprintln!("refused {}: {}", file.path, file.reason.as_deref().unwrap_or(""));
@@ -43,6 +46,6 @@ impl Ingest {
             count(FileStatus::Refused),
             report.studies.len()
         ));
-        Ok(())
+        if usable { Ok(()) } else { Err(CliError::AllRefused(report.files.len())) }
     }
 }

@@ -197,6 +197,7 @@ pub fn normal() -> Assessment {
                 9,
             ),
         ],
+        followed_by: "doxorubicin and cyclophosphamide, then surgery".to_owned(),
         received: Some("Pembro".to_owned()),
         explained_option: Some("Pembro".to_owned()),
         contributions: vec![

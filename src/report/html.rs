@@ -74,7 +74,7 @@ pub fn html_linked(view: &ReportView, links: &Links) -> Result<String, Error> {
         running: running_line(view),
         links,
         axis: chart::axis_strip(),
-        strips: view.options.iter().map(|row| (row, strip(row))).collect(),
+        strips: view.options.iter().filter(|row| !row.not_given()).map(|row| (row, strip(row))).collect(),
         forest: (!drawn.is_empty()).then(|| forest(&drawn)),
         has_plot: !drawn.is_empty(),
         has_count: view.options.iter().any(|row| row.n_comparable.is_some()),

@@ -29,6 +29,8 @@ pub struct Assessment {
     pub applicability: Applicability,
     /// One entry per treatment arm of the model, in the order of the options file.
     pub options: Vec<OptionEstimate>,
+    /// What followed every option before surgery; empty for models without options.
+    pub followed_by: String,
     /// Arm that the patient received, where the record says so (option id).
     pub received: Option<String>,
     /// Option id whose contributions are listed: the received arm, else the control of her subtype.

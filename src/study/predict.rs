@@ -88,7 +88,7 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
             let arm = arms.get(row).and_then(Option::as_deref);
             let id = option.map_or(arm.unwrap_or(""), |option| option.id.as_str()).to_owned();
             let support = support_of(model, subtype, if model.options.is_some() { Some(&id) } else { None });
-            let (applicability, caution) = verdict(gate, subtype);
+            let (applicability, caution) = verdict(gate, subtype, model.has_seen(patient));
             let shown = support.is_ok() && applicability != "does_not_apply";
             result.patient_ids.push(patient.expose().to_owned());
             result.predictions.push(Prediction {
@@ -160,7 +160,7 @@ pub(super) fn support_of(model: &ResponseModel, subtype: Option<Subtype>, option
 }
 
 /// The gate's verdict in one word, with a remark.
-fn verdict(gate: Option<&Gate>, subtype: Option<Subtype>) -> (&'static str, String) {
+fn verdict(gate: Option<&Gate>, subtype: Option<Subtype>, seen: bool) -> (&'static str, String) {
     match gate {
         _ if subtype.is_none() => ("does_not_apply", "hormone receptor or HER2 status is unknown".to_owned()),
         Some(gate) if gate.far_outside => ("does_not_apply", "unlike the training data".to_owned()),
@@ -172,6 +172,7 @@ fn verdict(gate: Option<&Gate>, subtype: Option<Subtype>) -> (&'static str, Stri
                 gate.unseen_missing.len()
             ),
         ),
+        _ if seen => ("caution", "a training patient of the model: it has seen her outcome".to_owned()),
         _ => ("applies", String::new()),
     }
 }

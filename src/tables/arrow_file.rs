@@ -16,7 +16,7 @@ use super::{Error, read_delimited};
 /// Reads a table and its schema metadata by extension; `-` is an Arrow IPC stream on standard input.
 ///
 /// Arrow bytes from outside are decoded and validated by arrow-rs before polars sees them. CSV and TSV columns
-/// become numbers when every non-empty cell is one (`NA` and empty are null), text otherwise.
+/// become numbers or booleans (`true`, `false`) when every non-empty cell is one (`NA` and empty are null), text otherwise.
 ///
 /// # Errors
 /// [`Error::Extension`], [`Error::Read`], [`Error::Format`] when the bytes are not what the extension promises.
@@ -58,9 +58,19 @@ fn guess(name: &str, cells: &[String]) -> Series {
         .iter()
         .map(|cell| if missing(cell) { Some(None) } else { cell.trim().parse::<f64>().ok().map(Some) })
         .collect();
-    match numbers {
-        Some(numbers) => Series::new(name.into(), numbers),
-        None => {
+    let flags: Option<Vec<Option<bool>>> = cells
+        .iter()
+        .map(|cell| match cell.as_str() {
+            "true" => Some(Some(true)),
+            "false" => Some(Some(false)),
+            _ if missing(cell) => Some(None),
+            _ => None,
+        })
+        .collect();
+    match (numbers, flags) {
+        (Some(numbers), _) => Series::new(name.into(), numbers),
+        (None, Some(flags)) => Series::new(name.into(), flags),
+        (None, None) => {
             let text: Vec<Option<&str>> =
                 cells.iter().map(|cell| if missing(cell) { None } else { Some(cell.as_str()) }).collect();
             Series::new(name.into(), text)

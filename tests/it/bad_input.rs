@@ -10,7 +10,7 @@ use crate::support::{Ran, regimen, root, text};
 const HEADER: &str = "patient,visit,sex,age_years,menopause,race,hr,her2,mammaprint,tumour_volume_mm3,arm\n";
 
 fn clinical(folder: &Path, rows: &str) {
-    fs::write(folder.join("clinical.csv"), format!("{HEADER}{rows}")).unwrap();
+    fs::write(folder.join("clinical.csv"), format!("{HEADER}{rows}")).expect("the temporary folder is writable");
 }
 
 fn no_panic(ran: &Ran) {
@@ -109,11 +109,15 @@ fn broken_images_are_reported_one_by_one_and_the_rest_is_read() {
 }
 
 #[test]
-fn an_empty_or_absent_folder_of_images_is_an_error_and_writes_nothing() {
+fn a_folder_without_a_single_image_is_an_error_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
-    for images in [empty, folder.path().join("absent")] {
+    let letters = folder.path().join("letters");
+    fs::create_dir(&letters).unwrap();
+    fs::write(letters.join("a.dcm"), "not a dicom").unwrap();
+    fs::write(letters.join("b.dcm"), b"").unwrap();
+    for images in [empty, folder.path().join("absent"), letters] {
         let out = folder.path().join("s.arrow");
         let ran = regimen(["ingest", &text(&images), "--out", &text(&out)]);
         assert_eq!(ran.code, 1, "{}", ran.stderr);

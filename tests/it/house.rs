@@ -41,7 +41,7 @@ const DOORS: [(&str, &[&str]); 10] = [
 
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().flatten() {
+    for entry in fs::read_dir(folder).expect("the project's folders are readable").flatten() {
         let path = entry.path();
         if path.is_dir() {
             found.extend(files(&path, extension));

@@ -66,8 +66,10 @@ pub struct ReportView {
     pub applicability: GateView,
     /// What the outcome means.
     pub outcome: &'static str,
-    /// Why the arms stand in this order.
-    pub order: &'static str,
+    /// Why the arms stand in this order, and what followed all of them.
+    pub order: String,
+    /// The arms that nobody of her subtype received, in one sentence.
+    pub not_given: Option<String>,
     /// One row per arm: the control first, then the order of the options file.
     pub options: Vec<OptionRow>,
     /// Remarks that hold for the whole table of arms.
@@ -122,7 +124,8 @@ impl ReportView {
             answer: answer::answer(assessment, &options, withheld),
             applicability: answer::gate(assessment, &performance),
             outcome: words::OUTCOME,
-            order: words::ORDER,
+            order: options::order(assessment),
+            not_given: options::not_given(&options),
             option_notes: options::notes(assessment, &options),
             other_models_sentence: options::other_models_sentence(&other_models, lead, withheld),
             other_models,

@@ -73,6 +73,28 @@ pub struct OptionRow {
     pub reason: String,
 }
 
+impl OptionRow {
+    /// True for an arm that nobody of her subtype received: pages name it, without a row of its own.
+    #[must_use]
+    pub fn not_given(&self) -> bool {
+        self.n_comparable == Some(0) && self.estimate.is_none() && !self.is_received
+    }
+}
+
+pub(super) fn order(assessment: &Assessment) -> String {
+    if assessment.followed_by.is_empty() {
+        return words::ORDER.to_owned();
+    }
+    format!("{} Each arm was followed by {}.", words::ORDER, assessment.followed_by)
+}
+
+pub(super) fn not_given(rows: &[OptionRow]) -> Option<String> {
+    let labels: Vec<String> =
+        rows.iter().filter(|row| row.not_given()).map(|row| words::in_sentence(&row.label)).collect();
+    (!labels.is_empty())
+        .then(|| format!("Nobody of her receptor subtype received {}: no number can be given.", words::list(&labels)))
+}
+
 pub(super) fn rows(assessment: &Assessment, withheld: Withheld) -> Vec<OptionRow> {
     let models = named_models(assessment, withheld);
     let (controls, others): (Vec<_>, Vec<_>) = assessment.options.iter().partition(|option| is_control(option));

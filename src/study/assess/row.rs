@@ -1,158 +1,25 @@
-use std::collections::HashMap;
-use std::path::PathBuf;
-
 use polars::prelude::AnyValue;
 
-use super::predict::{gates, interval_estimates, support_of, with_arm};
-use super::{
-    Applicability, Assessment, BinaryEvaluation, Contribution, Error, FusedTable, ImagingInput, Input, InputState,
-    ModelIdentity, ObservedRate, OptionEstimate, Performance, PseudonymKey, ResponseModel, Verdict,
-};
+use super::{AssessRequest, Scores};
 use crate::decide::{Gate, TreatmentOption};
-use crate::fusion::{FuseOptions, FusionReport, fuse};
-use crate::learn::DesignMatrix;
-use crate::schema::{CohortDefinition, Dictionary, Value};
+use crate::schema::{Dictionary, Value};
 use crate::stats::beta_interval;
-use crate::tables::read_table;
-use crate::terms::{Estimate, Modality, PatientId, Subtype};
-
-/// What to assess, and with which models.
-#[derive(Debug, Clone)]
-pub struct AssessRequest {
-    /// Cohort definition.
-    pub cohort: CohortDefinition,
-    /// Data folder.
-    pub data: PathBuf,
-    /// Embedding files.
-    pub embeddings: Vec<PathBuf>,
-    /// Models; the first leads.
-    pub models: Vec<ResponseModel>,
-    /// Key of the pseudonyms.
-    pub key: PseudonymKey,
-    /// True: rows that break a rule are left out and listed instead of refusing the cohort.
-    pub skip_invalid: bool,
-    /// The one patient to assess; all of them when `None`.
-    pub only: Option<PatientId>,
-}
-
-/// Every patient of a cohort, assessed.
-#[derive(Debug, Clone)]
-pub struct AssessedCohort {
-    /// Cohort label.
-    pub label: String,
-    /// True for simulated patients.
-    pub synthetic: bool,
-    /// One assessment per row, in the order of the fused table.
-    pub patients: Vec<(PatientId, Assessment)>,
-    /// What fusion reported.
-    pub fusion: FusionReport,
-}
-
-/// Fuses a cohort and assesses every row with every model.
-///
-/// # Errors
-/// What fusion refuses; [`Error::Fusion`] when a model's inputs have the wrong type; [`Error::Unsupported`] without
-/// a model.
-pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
-    let options = FuseOptions { embeddings: request.embeddings.clone(), skip_invalid: request.skip_invalid };
-    let fused = fuse(&request.cohort, &request.data, &options)?;
-    let fusion = fused.report.clone();
-    let table = FusedTable::new(&request.cohort, &request.data, fused)?;
-    let Some(lead) = request.models.first() else {
-        return Err(Error::Unsupported("no model was named and none is promoted".into()));
-    };
-    let images = imaging_rows(&request.embeddings)?;
-    let patients = table.patients()?;
-    let subtypes = table.subtypes()?;
-    let visits = table.texts("visit")?;
-    let arms = table.texts("arm")?;
-    let scores = request.models.iter().map(|model| Scores::of(model, &table)).collect::<Result<Vec<_>, Error>>()?;
-    let sexes = table.texts("sex")?;
-    let mut assessed = Vec::with_capacity(patients.len());
-    for (row, patient) in patients.iter().enumerate() {
-        if request.only.as_ref().is_some_and(|only| only != patient) {
-            continue;
-        }
-        let subtype = subtypes.get(row).copied().flatten();
-        let received = arms.get(row).cloned().flatten();
-        let visit = visits.get(row).cloned().flatten().unwrap_or_default();
-        let context = Context {
-            request,
-            lead,
-            scores: &scores,
-            row,
-            subtype,
-            male: sexes.get(row) == Some(&Some("male".into())),
-        };
-        let inputs = context.inputs(&table)?;
-        let applicability = context.applicability(&inputs)?;
-        let options = context.options(applicability.verdict)?;
-        let explained = context.explained(received.as_deref());
-        let (contributions, contribution_base) = match &explained {
-            Some(option) if applicability.verdict != Verdict::DoesNotApply => {
-                let (list, base) = context.contributions(option, &inputs)?;
-                (list, Some(base))
-            }
-            _ => (Vec::new(), None),
-        };
-        assessed.push((
-            patient.clone(),
-            Assessment {
-                synthetic: request.cohort.synthetic,
-                pseudonym: request.key.pseudonym(patient),
-                cohort: request.cohort.label.clone(),
-                regimen_version: env!("CARGO_PKG_VERSION").to_owned(),
-                models: request.models.iter().map(identity).collect(),
-                subtype,
-                imaging: context.imaging(images.get(&(patient.clone(), visit.clone()))),
-                visit,
-                inputs,
-                applicability,
-                options,
-                received,
-                explained_option: explained,
-                contributions,
-                contribution_base,
-                performance: request.models.iter().flat_map(|model| performance(model, subtype)).collect(),
-                sources: sources(request),
-            },
-        ));
-    }
-    Ok(AssessedCohort {
-        label: request.cohort.label.clone(),
-        synthetic: request.cohort.synthetic,
-        patients: assessed,
-        fusion,
-    })
-}
-
-/// One model's matrix and gate on the whole table, and its estimates per option.
-struct Scores {
-    x: DesignMatrix,
-    gates: Vec<Gate>,
-    by_option: HashMap<String, Vec<Estimate>>,
-}
-
-impl Scores {
-    fn of(model: &ResponseModel, table: &FusedTable) -> Result<Self, Error> {
-        let x = model.design.apply(&table.frame)?;
-        let gates = gates(model, &x)?;
-        let mut by_option = HashMap::new();
-        for option in model.options.iter().flat_map(|set| &set.options) {
-            by_option.insert(option.id.clone(), interval_estimates(model, &with_arm(&x, &option.id))?);
-        }
-        Ok(Self { x, gates, by_option })
-    }
-}
+use crate::study::predict::{support_of, with_arm};
+use crate::study::{
+    Applicability, Contribution, Error, FusedTable, ImagingInput, Input, InputState, ObservedRate, OptionEstimate,
+    ResponseModel, Verdict,
+};
+use crate::terms::{Modality, Subtype};
 
 /// One row under assessment.
-struct Context<'a> {
-    request: &'a AssessRequest,
-    lead: &'a ResponseModel,
-    scores: &'a [Scores],
-    row: usize,
-    subtype: Option<Subtype>,
-    male: bool,
+pub(super) struct Context<'a> {
+    pub(super) request: &'a AssessRequest,
+    pub(super) lead: &'a ResponseModel,
+    pub(super) scores: &'a [Scores],
+    pub(super) row: usize,
+    pub(super) subtype: Option<Subtype>,
+    pub(super) male: bool,
+    pub(super) seen: bool,
 }
 
 impl Context<'_> {
@@ -160,7 +27,7 @@ impl Context<'_> {
         self.scores.first().and_then(|scores| scores.gates.get(self.row))
     }
 
-    fn inputs(&self, table: &FusedTable) -> Result<Vec<Input>, Error> {
+    pub(super) fn inputs(&self, table: &FusedTable) -> Result<Vec<Input>, Error> {
         let mut inputs = Vec::new();
         for source in self.lead.design.sources() {
             if source == "arm" {
@@ -225,7 +92,7 @@ impl Context<'_> {
             .map_or_else(|| "not in this cohort's files".to_owned(), |file| file.path.clone())
     }
 
-    fn applicability(&self, inputs: &[Input]) -> Result<Applicability, Error> {
+    pub(super) fn applicability(&self, inputs: &[Input]) -> Result<Applicability, Error> {
         let mut reasons = Vec::new();
         let mut verdict = Verdict::Applies;
         let given = inputs.iter().filter(|input| input.state != InputState::Missing).count();
@@ -243,6 +110,13 @@ impl Context<'_> {
             }
             reasons.push(reason);
         };
+        if self.seen {
+            caution(
+                "She is one of the model's training patients: the estimate has seen her outcome and is no evidence of \
+                 what the model can do."
+                    .to_owned(),
+            );
+        }
         if let Some(gate) = self.gate() {
             if gate.often_out_of_range {
                 let names: Vec<String> = gate.out_of_range.iter().map(|name| label_of(name)).collect();
@@ -253,10 +127,12 @@ impl Context<'_> {
             }
             if !gate.unseen_missing.is_empty() {
                 let missing = match gate.unseen_missing.as_slice() {
-                    [one] => format!("{} is missing", label_of(one)),
+                    [one] => format!("An input is missing: {}", label_of(one)),
                     several => format!("{} inputs are missing", several.len()),
                 };
-                caution(format!("{missing} that nearly every training patient had; the estimate rests on the others."));
+                caution(format!(
+                    "{missing}; nearly every training patient had them. The estimate rests on the other inputs."
+                ));
             }
             if gate.percentile >= 0.99 && !gate.far_outside {
                 caution("Farther from the centre of the training data than 99 % of its patients.".to_owned());
@@ -278,12 +154,12 @@ impl Context<'_> {
         })
     }
 
-    fn options(&self, verdict: Verdict) -> Result<Vec<OptionEstimate>, Error> {
+    pub(super) fn options(&self, verdict: Verdict) -> Result<Vec<OptionEstimate>, Error> {
         let Some(set) = &self.lead.options else { return Ok(Vec::new()) };
-        set.options.iter().map(|option| self.option(option, &set.followed_by, verdict)).collect()
+        set.options.iter().map(|option| self.option(option, verdict)).collect()
     }
 
-    fn option(&self, option: &TreatmentOption, followed_by: &str, verdict: Verdict) -> Result<OptionEstimate, Error> {
+    fn option(&self, option: &TreatmentOption, verdict: Verdict) -> Result<OptionEstimate, Error> {
         let (n, n_events) = self.subtype.map_or((0, None), |subtype| self.lead.evidence.cell(subtype, &option.id));
         let support = support_of(self.lead, self.subtype, Some(&option.id));
         let applies = verdict != Verdict::DoesNotApply;
@@ -310,7 +186,7 @@ impl Context<'_> {
             id: option.id.clone(),
             label: option.label.clone(),
             agent: option.agent.clone(),
-            backbone: format!("{}; {followed_by}", option.backbone),
+            backbone: option.backbone.clone(),
             standing: option.standing.clone(),
             note: option.note.clone(),
             estimate: self.scores.first().and_then(|scores| estimate_of(self.lead, scores)),
@@ -324,8 +200,13 @@ impl Context<'_> {
         })
     }
 
+    fn label_of_option(&self, id: &str) -> String {
+        let known = self.lead.options.as_ref().and_then(|set| set.options.iter().find(|option| option.id == id));
+        known.map_or_else(|| id.to_owned(), |option| option.label.clone())
+    }
+
     /// The received option when it has support, else the control.
-    fn explained(&self, received: Option<&str>) -> Option<String> {
+    pub(super) fn explained(&self, received: Option<&str>) -> Option<String> {
         let set = self.lead.options.as_ref()?;
         let supported = |id: &str| support_of(self.lead, self.subtype, Some(id)).is_ok();
         received
@@ -334,7 +215,7 @@ impl Context<'_> {
             .or_else(|| set.control().map(|option| option.id.clone()).filter(|id| supported(id)))
     }
 
-    fn contributions(&self, option: &str, inputs: &[Input]) -> Result<(Vec<Contribution>, f64), Error> {
+    pub(super) fn contributions(&self, option: &str, inputs: &[Input]) -> Result<(Vec<Contribution>, f64), Error> {
         let Some(scores) = self.scores.first() else { return Ok((Vec::new(), 0.0)) };
         let x = with_arm(&scores.x.select(&[self.row]), option);
         let values = self.lead.bag.contributions(&x)?.pop().unwrap_or_default();
@@ -347,7 +228,7 @@ impl Context<'_> {
             }
             let input = inputs.iter().find(|input| input.column == design.source);
             let value = match input {
-                _ if design.source == "arm" => option.to_owned(),
+                _ if design.source == "arm" => self.label_of_option(option),
                 Some(input) => input.value.clone().unwrap_or_else(|| "not given".to_owned()),
                 None => "not given".to_owned(),
             };
@@ -363,7 +244,7 @@ impl Context<'_> {
         Ok((list, base))
     }
 
-    fn imaging(&self, studies: Option<&Vec<ImagingInput>>) -> Vec<ImagingInput> {
+    pub(super) fn imaging(&self, studies: Option<&Vec<ImagingInput>>) -> Vec<ImagingInput> {
         let lead_uses = |modality: Modality| {
             let column = format!("{}_emb", modality.as_str());
             self.lead.design.columns.iter().any(|design| design.source == column)
@@ -411,91 +292,4 @@ fn label_of(column: &str) -> String {
         (None, Some(modality)) => format!("{modality} image embedding"),
         (None, None) => column.to_owned(),
     }
-}
-
-fn identity(model: &ResponseModel) -> ModelIdentity {
-    let manifest = &model.manifest;
-    ModelIdentity {
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
-        sha256: model.manifest_sha256.clone(),
-        target: manifest.spec.target_definition.clone(),
-        trained_on: manifest.spec.population.clone(),
-        n_training: manifest.n_training,
-        interval_method: manifest.interval_method.clone(),
-        uses_imaging: !manifest.encoders.is_empty(),
-    }
-}
-
-fn performance(model: &ResponseModel, subtype: Option<Subtype>) -> Vec<Performance> {
-    let metrics: &BinaryEvaluation = &model.metrics;
-    let mut rows = vec![Performance {
-        model: model.manifest.name.clone(),
-        population: "all subtypes".to_owned(),
-        n: metrics.n,
-        n_events: metrics.n_events,
-        method: metrics.method.clone(),
-        auc: Some(metrics.auc),
-        brier: Some(metrics.brier),
-        calibration_slope: Some(metrics.calibration.slope),
-    }];
-    let own = subtype.and_then(|subtype| metrics.subgroups.iter().find(|group| group.name == subtype.as_str()));
-    rows.extend(own.map(|group| Performance {
-        model: model.manifest.name.clone(),
-        population: group.name.clone(),
-        n: group.n,
-        n_events: group.n_events,
-        method: metrics.method.clone(),
-        auc: group.auc,
-        brier: group.brier,
-        calibration_slope: group.calibration_slope,
-    }));
-    rows
-}
-
-fn sources(request: &AssessRequest) -> Vec<String> {
-    let mut sources: Vec<String> = Vec::new();
-    let of_models = request.models.iter().flat_map(|model| model.manifest.origin.sources.iter());
-    let of_options = request.models.iter().filter_map(|model| model.options.as_ref()).map(|set| &set.source);
-    for source in of_models.chain(of_options).chain(&request.cohort.sources) {
-        if !sources.contains(source) {
-            sources.push(source.clone());
-        }
-    }
-    sources
-}
-
-/// Imaging of every patient and visit, from the embedding files.
-fn imaging_rows(files: &[PathBuf]) -> Result<HashMap<(PatientId, String), Vec<ImagingInput>>, Error> {
-    let mut rows: HashMap<(PatientId, String), Vec<ImagingInput>> = HashMap::new();
-    for file in files {
-        let (frame, _) = read_table(file)?;
-        let text = |name: &str| -> Result<Vec<String>, Error> {
-            let column = frame.column(name).map_err(crate::tables::Error::from)?;
-            let cells = column.str().map_err(crate::tables::Error::from)?;
-            Ok(cells.iter().map(|cell| cell.unwrap_or("").to_owned()).collect())
-        };
-        let (patients, visits, modalities) = (text("patient_id")?, text("visit")?, text("modality")?);
-        let (encoders, quality) = (text("encoder")?, text("quality")?);
-        let counts = frame.column("n_images").map_err(crate::tables::Error::from)?.clone();
-        let present = frame.column("embedding").map_err(crate::tables::Error::from)?.is_not_null();
-        for row in 0..frame.height() {
-            let cell = |values: &[String]| values.get(row).cloned().unwrap_or_default();
-            let (Ok(patient), Ok(modality)) = (PatientId::parse(&cell(&patients)), Modality::parse(&cell(&modalities)))
-            else {
-                continue;
-            };
-            let available = present.get(row) == Some(true);
-            let findings = cell(&quality);
-            rows.entry((patient, cell(&visits))).or_default().push(ImagingInput {
-                modality,
-                n_images: counts.get(row).ok().and_then(|n| n.extract::<u32>()).unwrap_or(0) as usize,
-                encoder: Some(cell(&encoders)).filter(|name| available && !name.is_empty()),
-                quality: findings.split("; ").filter(|text| !text.is_empty()).map(str::to_owned).collect(),
-                available,
-                note: if available { String::new() } else { "The study could not be embedded.".to_owned() },
-            });
-        }
-    }
-    Ok(rows)
 }

@@ -1,0 +1,41 @@
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::study::{Error, ImagingInput};
+use crate::tables::read_table;
+use crate::terms::{Modality, PatientId};
+
+/// Imaging of every patient and visit, from the embedding files.
+pub(super) fn imaging_rows(files: &[PathBuf]) -> Result<HashMap<(PatientId, String), Vec<ImagingInput>>, Error> {
+    let mut rows: HashMap<(PatientId, String), Vec<ImagingInput>> = HashMap::new();
+    for file in files {
+        let (frame, _) = read_table(file)?;
+        let text = |name: &str| -> Result<Vec<String>, Error> {
+            let column = frame.column(name).map_err(crate::tables::Error::from)?;
+            let cells = column.str().map_err(crate::tables::Error::from)?;
+            Ok(cells.iter().map(|cell| cell.unwrap_or("").to_owned()).collect())
+        };
+        let (patients, visits, modalities) = (text("patient_id")?, text("visit")?, text("modality")?);
+        let (encoders, quality) = (text("encoder")?, text("quality")?);
+        let counts = frame.column("n_images").map_err(crate::tables::Error::from)?.clone();
+        let present = frame.column("embedding").map_err(crate::tables::Error::from)?.is_not_null();
+        for row in 0..frame.height() {
+            let cell = |values: &[String]| values.get(row).cloned().unwrap_or_default();
+            let (Ok(patient), Ok(modality)) = (PatientId::parse(&cell(&patients)), Modality::parse(&cell(&modalities)))
+            else {
+                continue;
+            };
+            let available = present.get(row) == Some(true);
+            let findings = cell(&quality);
+            rows.entry((patient, cell(&visits))).or_default().push(ImagingInput {
+                modality,
+                n_images: counts.get(row).ok().and_then(|n| n.extract::<u32>()).unwrap_or(0) as usize,
+                encoder: Some(cell(&encoders)).filter(|name| available && !name.is_empty()),
+                quality: findings.split("; ").filter(|text| !text.is_empty()).map(str::to_owned).collect(),
+                available,
+                note: if available { String::new() } else { "The study could not be embedded.".to_owned() },
+            });
+        }
+    }
+    Ok(rows)
+}

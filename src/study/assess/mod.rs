@@ -1,0 +1,202 @@
+//! One patient's row, seen by every model: the assessment behind a report.
+
+mod imaging;
+mod row;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use self::imaging::imaging_rows;
+use self::row::Context;
+use super::predict::{gates, interval_estimates, with_arm};
+use super::{
+    Assessment, BinaryEvaluation, Error, FusedTable, ModelIdentity, Performance, PseudonymKey, ResponseModel, Verdict,
+};
+use crate::decide::Gate;
+use crate::fusion::{FuseOptions, FusionReport, fuse};
+use crate::learn::DesignMatrix;
+use crate::schema::CohortDefinition;
+use crate::terms::{Estimate, PatientId, Subtype};
+
+/// What to assess, and with which models.
+#[derive(Debug, Clone)]
+pub struct AssessRequest {
+    /// Cohort definition.
+    pub cohort: CohortDefinition,
+    /// Data folder.
+    pub data: PathBuf,
+    /// Embedding files.
+    pub embeddings: Vec<PathBuf>,
+    /// Models; the first leads.
+    pub models: Vec<ResponseModel>,
+    /// Key of the pseudonyms.
+    pub key: PseudonymKey,
+    /// True: rows that break a rule are left out and listed instead of refusing the cohort.
+    pub skip_invalid: bool,
+    /// The one patient to assess; all of them when `None`.
+    pub only: Option<PatientId>,
+}
+
+/// Every patient of a cohort, assessed.
+#[derive(Debug, Clone)]
+pub struct AssessedCohort {
+    /// Cohort label.
+    pub label: String,
+    /// True for simulated patients.
+    pub synthetic: bool,
+    /// One assessment per row, in the order of the fused table.
+    pub patients: Vec<(PatientId, Assessment)>,
+    /// What fusion reported.
+    pub fusion: FusionReport,
+}
+
+/// Fuses a cohort and assesses every row with every model.
+///
+/// # Errors
+/// What fusion refuses; [`Error::Fusion`] when a model's inputs have the wrong type; [`Error::Unsupported`] without
+/// a model.
+pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
+    let options = FuseOptions { embeddings: request.embeddings.clone(), skip_invalid: request.skip_invalid };
+    let fused = fuse(&request.cohort, &request.data, &options)?;
+    let fusion = fused.report.clone();
+    let table = FusedTable::new(&request.cohort, &request.data, fused)?;
+    let Some(lead) = request.models.first() else {
+        return Err(Error::Unsupported("no model was named and none is promoted".into()));
+    };
+    let images = imaging_rows(&request.embeddings)?;
+    let patients = table.patients()?;
+    let subtypes = table.subtypes()?;
+    let visits = table.texts("visit")?;
+    let arms = table.texts("arm")?;
+    let scores = request.models.iter().map(|model| Scores::of(model, &table)).collect::<Result<Vec<_>, Error>>()?;
+    let sexes = table.texts("sex")?;
+    let mut assessed = Vec::with_capacity(patients.len());
+    for (row, patient) in patients.iter().enumerate() {
+        if request.only.as_ref().is_some_and(|only| only != patient) {
+            continue;
+        }
+        let subtype = subtypes.get(row).copied().flatten();
+        let received = arms.get(row).cloned().flatten();
+        let visit = visits.get(row).cloned().flatten().unwrap_or_default();
+        let context = Context {
+            request,
+            lead,
+            scores: &scores,
+            row,
+            subtype,
+            male: sexes.get(row) == Some(&Some("male".into())),
+            seen: request.models.iter().any(|model| model.has_seen(patient)),
+        };
+        let inputs = context.inputs(&table)?;
+        let applicability = context.applicability(&inputs)?;
+        let options = context.options(applicability.verdict)?;
+        let explained = context.explained(received.as_deref());
+        let (contributions, contribution_base) = match &explained {
+            Some(option) if applicability.verdict != Verdict::DoesNotApply => {
+                let (list, base) = context.contributions(option, &inputs)?;
+                (list, Some(base))
+            }
+            _ => (Vec::new(), None),
+        };
+        assessed.push((
+            patient.clone(),
+            Assessment {
+                synthetic: request.cohort.synthetic,
+                pseudonym: request.key.pseudonym(patient),
+                cohort: request.cohort.label.clone(),
+                regimen_version: env!("CARGO_PKG_VERSION").to_owned(),
+                models: request.models.iter().map(identity).collect(),
+                subtype,
+                imaging: context.imaging(images.get(&(patient.clone(), visit.clone()))),
+                visit,
+                inputs,
+                applicability,
+                options,
+                followed_by: lead.options.as_ref().map(|set| set.followed_by.clone()).unwrap_or_default(),
+                received,
+                explained_option: explained,
+                contributions,
+                contribution_base,
+                performance: request.models.iter().flat_map(|model| performance(model, subtype)).collect(),
+                sources: sources(request),
+            },
+        ));
+    }
+    Ok(AssessedCohort {
+        label: request.cohort.label.clone(),
+        synthetic: request.cohort.synthetic,
+        patients: assessed,
+        fusion,
+    })
+}
+
+/// One model's matrix and gate on the whole table, and its estimates per option.
+struct Scores {
+    x: DesignMatrix,
+    gates: Vec<Gate>,
+    by_option: HashMap<String, Vec<Estimate>>,
+}
+
+impl Scores {
+    fn of(model: &ResponseModel, table: &FusedTable) -> Result<Self, Error> {
+        let x = model.design.apply(&table.frame)?;
+        let gates = gates(model, &x)?;
+        let mut by_option = HashMap::new();
+        for option in model.options.iter().flat_map(|set| &set.options) {
+            by_option.insert(option.id.clone(), interval_estimates(model, &with_arm(&x, &option.id))?);
+        }
+        Ok(Self { x, gates, by_option })
+    }
+}
+
+fn identity(model: &ResponseModel) -> ModelIdentity {
+    let manifest = &model.manifest;
+    ModelIdentity {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        sha256: model.manifest_sha256.clone(),
+        target: manifest.spec.target_definition.clone(),
+        trained_on: manifest.spec.population.clone(),
+        n_training: manifest.n_training,
+        interval_method: manifest.interval_method.clone(),
+        uses_imaging: !manifest.encoders.is_empty(),
+    }
+}
+
+fn performance(model: &ResponseModel, subtype: Option<Subtype>) -> Vec<Performance> {
+    let metrics: &BinaryEvaluation = &model.metrics;
+    let mut rows = vec![Performance {
+        model: model.manifest.name.clone(),
+        population: "all subtypes".to_owned(),
+        n: metrics.n,
+        n_events: metrics.n_events,
+        method: metrics.method.clone(),
+        auc: Some(metrics.auc),
+        brier: Some(metrics.brier),
+        calibration_slope: Some(metrics.calibration.slope),
+    }];
+    let own = subtype.and_then(|subtype| metrics.subgroups.iter().find(|group| group.name == subtype.as_str()));
+    rows.extend(own.map(|group| Performance {
+        model: model.manifest.name.clone(),
+        population: group.name.clone(),
+        n: group.n,
+        n_events: group.n_events,
+        method: metrics.method.clone(),
+        auc: group.auc,
+        brier: group.brier,
+        calibration_slope: group.calibration_slope,
+    }));
+    rows
+}
+
+fn sources(request: &AssessRequest) -> Vec<String> {
+    let mut sources: Vec<String> = Vec::new();
+    let of_models = request.models.iter().flat_map(|model| model.manifest.origin.sources.iter());
+    let of_options = request.models.iter().filter_map(|model| model.options.as_ref()).map(|set| &set.source);
+    for source in of_models.chain(of_options).chain(&request.cohort.sources) {
+        if !sources.contains(source) {
+            sources.push(source.clone());
+        }
+    }
+    sources
+}
