@@ -156,14 +156,12 @@ impl Demo {
             )?;
             Ok(((), predictions.predictions.iter().filter(|p| p.estimate.is_some()).count()))
         })?;
-        let mut models_used = vec![lead];
-        models_used.extend(ResponseModel::open(models, "pcr-ispy2-mri"));
         let reports = run.stage("report", "reports", || {
             let request = AssessRequest {
                 cohort,
                 data: patients.clone(),
                 embeddings: vec![embeddings.clone()],
-                models: models_used,
+                models: vec![lead],
                 key: PseudonymKey::public(),
                 skip_invalid: true,
                 only: None,

@@ -73,8 +73,8 @@ pub(crate) fn print_evaluation(evaluation: &BinaryEvaluation) -> String {
     };
     line(format!("{}: {}", evaluation.model, evaluation.method));
     line(format!(
-        "{} patients, {} with the outcome; {} rows left out as seen in training, {} with unknown outcome",
-        evaluation.n, evaluation.n_events, evaluation.excluded_training_rows, evaluation.excluded_unknown_outcome
+        "{} patients, {} with the outcome; rows left out: {} seen in training, {} without outcome or required modality",
+        evaluation.n, evaluation.n_events, evaluation.excluded_training_rows, evaluation.excluded_unusable_rows
     ));
     line(format!("  AUC                  {}", figure(&evaluation.auc)));
     line(format!("  average precision    {}", figure(&evaluation.auprc)));

@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::evaluate::{print_evaluation, refit_of};
 use super::progress::Bar;
 use super::{CliError, Common, output::JsonOutput};
-use crate::study::{FusedTable, Models, ResponseSpec, train};
+use crate::study::{BinaryEvaluation, Error, FusedTable, Models, ResponseSpec, train};
 
 /// Train a response model from a specification and a fused table; writes a new candidate version.
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,9 @@ pub(crate) struct Train {
     /// Data folder of the images, for specifications that refit an encoder
     #[arg(long, env = "REGIMEN_DATA", default_value = "../shared/data", value_name = "DIR")]
     images: PathBuf,
+    /// JSON of `evaluate --cv` for this very specification and table, to use instead of repeating it
+    #[arg(long, value_name = "FILE")]
+    evaluation: Option<PathBuf>,
     /// Explain the keys of a specification
     #[arg(long)]
     explain: bool,
@@ -35,11 +38,19 @@ impl Train {
         };
         let spec = ResponseSpec::load(path)?;
         let table = FusedTable::read(data)?;
-        let refit = refit_of(&spec, path, &self.images)?;
+        let evaluation = self.evaluation.as_deref().map(read_evaluation).transpose()?;
+        let refit = if evaluation.is_some() { None } else { refit_of(&spec, path, &self.images)? };
         let models = Models::locate(common.models.as_deref());
-        let trained = train(&spec, &table, refit.as_ref(), &models, &self.out, &Bar::new())?;
+        let trained = train(&spec, &table, evaluation, refit.as_ref(), &models, &self.out, &Bar::new())?;
         self.json.say(&print_evaluation(&trained.evaluation));
         self.json.say(&format!("wrote {}@{}, a candidate until it is promoted", trained.name, trained.version));
         self.json.write(&trained.evaluation)
     }
+}
+
+/// The evaluation that `evaluate --cv --json` wrote.
+fn read_evaluation(path: &Path) -> Result<BinaryEvaluation, CliError> {
+    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Error::Spec { path: path.display().to_string(), message: error.to_string() }.into())
 }

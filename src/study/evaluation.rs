@@ -14,14 +14,20 @@ pub struct BinaryEvaluation {
     pub model: String,
     /// How it was measured.
     pub method: String,
+    /// SHA-256 of the specification that was cross-validated; empty for the evaluation of a model.
+    #[serde(default)]
+    pub spec_sha256: String,
+    /// SHA-256 of the table.
+    #[serde(default)]
+    pub data_sha256: String,
     /// Patients.
     pub n: usize,
     /// Patients with the outcome.
     pub n_events: usize,
     /// Rows left out because the model, or an encoder of it, was trained on them.
     pub excluded_training_rows: usize,
-    /// Rows left out because the outcome is unknown.
-    pub excluded_unknown_outcome: usize,
+    /// Rows left out because the outcome is unknown or a required modality is missing.
+    pub excluded_unusable_rows: usize,
     /// Area under the ROC curve; higher is better.
     pub auc: Estimate,
     /// Area under the precision–recall curve (average precision).
@@ -198,10 +204,12 @@ impl Scored {
         Ok(BinaryEvaluation {
             model: model.to_owned(),
             method: method.to_owned(),
+            spec_sha256: String::new(),
+            data_sha256: String::new(),
             n: self.y.len(),
             n_events,
             excluded_training_rows: excluded.0,
-            excluded_unknown_outcome: excluded.1,
+            excluded_unusable_rows: excluded.1,
             auc: need("the AUC", auc)?,
             auprc: need("the AUPRC", stats::auprc)?,
             brier: need("the Brier score", stats::brier)?,

@@ -187,28 +187,21 @@ pub fn evaluate_model(
     n_resamples: usize,
 ) -> Result<BinaryEvaluation, Error> {
     let spec = &model.manifest.spec;
-    let known = table.booleans(&spec.target)?.ok_or_else(|| Error::Column {
-        table: "the fused table".into(),
-        column: spec.target.clone(),
-        expected: "boolean",
-        found: "no such column".into(),
-    })?;
     let patients = table.patients()?;
-    let seen: Vec<bool> = patients.iter().map(|patient| model.has_seen(patient)).collect();
-    let excluded = seen.iter().filter(|seen| **seen).count();
-    let fresh = seen.iter().zip(&known).filter(|(seen, outcome)| !**seen && outcome.is_some()).count();
-    if fresh == 0 {
-        return Err(Error::Unsupported(format!(
-            "no unseen rows: {} was trained on {excluded} of the {} rows, and the others have no known `{}`",
-            model.label(),
-            patients.len(),
-            spec.target
-        )));
-    }
+    let excluded = patients.iter().filter(|patient| model.has_seen(patient)).count();
     let rows = ResponseRows::select(table, spec)?;
     let unseen: Vec<usize> = (0..rows.y.len())
         .filter(|&row| rows.patients.get(row).is_some_and(|patient| !model.has_seen(patient)))
         .collect();
+    if unseen.is_empty() {
+        return Err(Error::Unsupported(format!(
+            "no unseen rows: {} was trained on {excluded} of the {} rows, and the others lack `{}`{}",
+            model.label(),
+            patients.len(),
+            spec.target,
+            spec.require.iter().map(|flag| format!(" or `{flag}`")).collect::<String>()
+        )));
+    }
     let x = model.design.apply(&rows.table.frame)?.select(&unseen);
     let p = interval_estimates(model, &x)?.iter().map(|estimate| estimate.estimate).collect();
     let scored = Scored {
@@ -217,12 +210,13 @@ pub fn evaluate_model(
         subtypes: pick(&rows.subtypes, &unseen),
         patient_ids: pick(&rows.patients, &unseen).iter().map(|patient| patient.expose().to_owned()).collect(),
     };
-    let unknown = known.iter().filter(|outcome| outcome.is_none()).count();
-    scored.evaluate(
+    let mut result = scored.evaluate(
         &model.label(),
         "unseen rows, one model, under the option received",
-        (excluded, unknown),
+        (excluded, rows.n_before - rows.y.len()),
         n_resamples,
         spec.seed,
-    )
+    )?;
+    result.data_sha256.clone_from(&table.sha256);
+    Ok(result)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, sha256_hex};
 use crate::learn::BoostedParams;
 
 /// What to train and how to judge it: the SPEC.toml of `regimen train` and `regimen evaluate --cv`.
@@ -171,6 +171,12 @@ impl ResponseSpec {
             return Err(wrong("evaluation.n_repeats: expected at least 1, found 0".to_owned()));
         }
         Ok(spec)
+    }
+
+    /// SHA-256 of the specification's content, whatever its layout and comments.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        sha256_hex(&serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// Feature groups with their columns, in order.

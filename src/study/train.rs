@@ -28,6 +28,8 @@ pub struct Trained {
 
 /// Cross-validates, then fits on all usable rows and writes a new candidate version under `out`.
 ///
+/// `evaluation` may hold the cross-validation of this very specification and table, which is then not repeated.
+///
 /// The same table, specification and seed give the same bytes on any number of threads.
 ///
 /// # Errors
@@ -35,13 +37,26 @@ pub struct Trained {
 pub fn train(
     spec: &ResponseSpec,
     table: &FusedTable,
+    evaluation: Option<BinaryEvaluation>,
     refit: Option<&EncoderRefit>,
     models: &Models,
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<Trained, Error> {
     let rows = ResponseRows::select(table, spec)?;
-    let evaluation = cross_validate(spec, table, refit, progress)?.evaluation;
+    let evaluation = match evaluation {
+        Some(given) if given.spec_sha256 == spec.sha256() && given.data_sha256 == table.sha256 => given,
+        Some(given) => {
+            return Err(Error::Unsupported(format!(
+                "the evaluation given is of another specification or table: expected {} and {}, found {} and {}",
+                spec.sha256(),
+                table.sha256,
+                given.spec_sha256,
+                given.data_sha256
+            )));
+        }
+        None => cross_validate(spec, table, refit, progress)?.evaluation,
+    };
     let fitted = fit_all(spec, &rows, progress)?;
     let x = fitted.design.apply(&rows.table.frame)?;
     let keep: Vec<usize> = (0..x.n_features())

@@ -3,12 +3,12 @@
 mod imaging;
 mod row;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use self::imaging::imaging_rows;
 use self::row::Context;
-use super::predict::{gates, interval_estimates, with_arm};
+use super::predict::{gates, interval_estimates, support_of, with_arm};
 use super::{
     Assessment, BinaryEvaluation, Error, FusedTable, ModelIdentity, Performance, PseudonymKey, ResponseModel, Verdict,
 };
@@ -70,11 +70,20 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
     let arms = table.texts("arm")?;
     let scores = request.models.iter().map(|model| Scores::of(model, &table)).collect::<Result<Vec<_>, Error>>()?;
     let sexes = table.texts("sex")?;
-    let mut assessed = Vec::with_capacity(patients.len());
-    for (row, patient) in patients.iter().enumerate() {
-        if request.only.as_ref().is_some_and(|only| only != patient) {
-            continue;
-        }
+    let wanted: Vec<(usize, &PatientId)> = patients
+        .iter()
+        .enumerate()
+        .filter(|(_, patient)| request.only.as_ref().is_none_or(|only| only == *patient))
+        .collect();
+    let explained = |row: usize| {
+        explained_option(lead, subtypes.get(row).copied().flatten(), arms.get(row).and_then(Option::as_deref))
+    };
+    let moved = match scores.first() {
+        Some(scores) => shap_by_row(lead, scores, wanted.iter().filter_map(|(row, _)| Some((*row, explained(*row)?))))?,
+        None => HashMap::new(),
+    };
+    let mut assessed = Vec::with_capacity(wanted.len());
+    for (row, patient) in wanted {
         let subtype = subtypes.get(row).copied().flatten();
         let received = arms.get(row).cloned().flatten();
         let visit = visits.get(row).cloned().flatten().unwrap_or_default();
@@ -90,11 +99,10 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
         let inputs = context.inputs(&table)?;
         let applicability = context.applicability(&inputs)?;
         let options = context.options(applicability.verdict)?;
-        let explained = context.explained(received.as_deref());
-        let (contributions, contribution_base) = match &explained {
-            Some(option) if applicability.verdict != Verdict::DoesNotApply => {
-                let (list, base) = context.contributions(option, &inputs)?;
-                (list, Some(base))
+        let explained = explained(row);
+        let (contributions, contribution_base) = match (&explained, moved.get(&row)) {
+            (Some(option), Some(shap)) if applicability.verdict != Verdict::DoesNotApply => {
+                (context.contributions(option, shap, &inputs), shap.last().copied())
             }
             _ => (Vec::new(), None),
         };
@@ -128,6 +136,32 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
         patients: assessed,
         fusion,
     })
+}
+
+/// The received option when it has support, else the control of her subtype.
+fn explained_option(lead: &ResponseModel, subtype: Option<Subtype>, received: Option<&str>) -> Option<String> {
+    let set = lead.options.as_ref()?;
+    let supported = |id: &str| support_of(lead, subtype, Some(id)).is_ok();
+    let control = || set.control().map(|option| option.id.as_str());
+    received.filter(|id| supported(id)).or_else(|| control().filter(|id| supported(id))).map(str::to_owned)
+}
+
+/// SHAP values of each row under its option, the base value last; rows of one option in one call.
+fn shap_by_row(
+    lead: &ResponseModel,
+    scores: &Scores,
+    explained: impl Iterator<Item = (usize, String)>,
+) -> Result<HashMap<usize, Vec<f64>>, Error> {
+    let mut rows_of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (row, option) in explained {
+        rows_of.entry(option).or_default().push(row);
+    }
+    let mut shap = HashMap::new();
+    for (option, rows) in rows_of {
+        let values = lead.bag.contributions(&with_arm(&scores.x.select(&rows), &option))?;
+        shap.extend(rows.into_iter().zip(values));
+    }
+    Ok(shap)
 }
 
 /// One model's matrix and gate on the whole table, and its estimates per option.

@@ -4,7 +4,7 @@ use super::{AssessRequest, Scores};
 use crate::decide::{Gate, TreatmentOption};
 use crate::schema::{Dictionary, Value};
 use crate::stats::beta_interval;
-use crate::study::predict::{support_of, with_arm};
+use crate::study::predict::support_of;
 use crate::study::{
     Applicability, Contribution, Error, FusedTable, ImagingInput, Input, InputState, ObservedRate, OptionEstimate,
     ResponseModel, Verdict,
@@ -205,23 +205,10 @@ impl Context<'_> {
         known.map_or_else(|| id.to_owned(), |option| option.label.clone())
     }
 
-    /// The received option when it has support, else the control.
-    pub(super) fn explained(&self, received: Option<&str>) -> Option<String> {
-        let set = self.lead.options.as_ref()?;
-        let supported = |id: &str| support_of(self.lead, self.subtype, Some(id)).is_ok();
-        received
-            .filter(|id| supported(id))
-            .map(str::to_owned)
-            .or_else(|| set.control().map(|option| option.id.clone()).filter(|id| supported(id)))
-    }
-
-    pub(super) fn contributions(&self, option: &str, inputs: &[Input]) -> Result<(Vec<Contribution>, f64), Error> {
-        let Some(scores) = self.scores.first() else { return Ok((Vec::new(), 0.0)) };
-        let x = with_arm(&scores.x.select(&[self.row]), option);
-        let values = self.lead.bag.contributions(&x)?.pop().unwrap_or_default();
-        let base = values.last().copied().unwrap_or(0.0);
+    /// Contributions by column of the fused table, largest first, from the SHAP values of the design's columns.
+    pub(super) fn contributions(&self, option: &str, shap: &[f64], inputs: &[Input]) -> Vec<Contribution> {
         let mut list: Vec<Contribution> = Vec::new();
-        for (design, logit) in self.lead.design.columns.iter().zip(&values) {
+        for (design, logit) in self.lead.design.columns.iter().zip(shap) {
             if let Some(known) = list.iter_mut().find(|known| known.column == design.source) {
                 known.logit += logit;
                 continue;
@@ -241,7 +228,7 @@ impl Context<'_> {
             });
         }
         list.sort_by(|a, b| b.logit.abs().total_cmp(&a.logit.abs()).then_with(|| a.column.cmp(&b.column)));
-        Ok((list, base))
+        list
     }
 
     pub(super) fn imaging(&self, studies: Option<&Vec<ImagingInput>>) -> Vec<ImagingInput> {
