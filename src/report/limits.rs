@@ -14,10 +14,11 @@ pub const NOT_FOR: [&str; 6] = [
 ];
 
 /// What weakens every number on the page.
-pub const LIMITS: [&str; 5] = [
+pub const LIMITS: [&str; 6] = [
     "Trained on I-SPY2: women with high-risk stage II\u{2013}III cancer treated before surgery, with a tumour of at least 2.5 cm on examination or imaging. It says nothing about smaller or lower-risk cancers.",
     "pCR is not survival. A higher probability of pCR under one arm does not mean longer life under that arm.",
     "Arms were adaptively randomised: the chance of receiving an arm changed with subtype and time, and some arms were stopped early. Differences between arms are not a randomised comparison.",
+    "The model pulls differences between arms towards each other: under most arms its mean estimate lies nearer to the average than the rate observed in the trial, which stands beside it.",
     "Arms are those of a trial that began in 2010. Several agents were never approved for this use, and standards of care have changed since.",
     "Performance was measured by cross-validation inside the same trial. The estimate has not been validated prospectively or at any other hospital.",
 ];

@@ -94,6 +94,7 @@ pub fn cross_validate(
     );
     let mut result =
         full.evaluate(&spec.name, &method, (0, rows.n_before - rows.y.len()), evaluation.n_resamples, spec.seed)?;
+    result.cells = full.cells(&rows.table.texts("arm")?)?;
     result.spec_sha256 = spec.sha256();
     result.data_sha256.clone_from(&table.sha256);
     let names = blankings(spec).into_iter().skip(1);

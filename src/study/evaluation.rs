@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use crate::decide::MIN_COMPARABLE;
 use crate::stats::{self, bootstrap};
 use crate::terms::{Estimate, Subtype};
 
@@ -43,6 +44,9 @@ pub struct BinaryEvaluation {
     /// With feature groups blanked at prediction, as if not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ladder: Vec<LadderStep>,
+    /// By receptor subtype and option received, where at least 15 patients are: observed rate beside mean estimate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<CellCalibration>,
     /// Every patient; absent from stored cards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub per_patient: Vec<PatientResult>,
@@ -74,6 +78,21 @@ pub struct Subgroup {
     pub brier: Option<Estimate>,
     /// Calibration slope.
     pub calibration_slope: Option<Estimate>,
+}
+
+/// Observed rate and mean out-of-fold estimate of the patients of one subtype who received one option.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellCalibration {
+    /// Receptor subtype.
+    pub subtype: Subtype,
+    /// Option id.
+    pub option: String,
+    /// Patients.
+    pub n: usize,
+    /// Observed rate with its 95 % Jeffreys interval.
+    pub observed: Estimate,
+    /// Mean estimate.
+    pub mean_estimate: f64,
 }
 
 /// Performance with groups of inputs blanked.
@@ -153,6 +172,35 @@ impl Scored {
         })
     }
 
+    /// Observed rate beside mean estimate per subtype and option with at least 15 patients.
+    pub(super) fn cells(&self, options: &[Option<String>]) -> Result<Vec<CellCalibration>, Error> {
+        let mut known: Vec<&String> = options.iter().flatten().collect();
+        known.sort();
+        known.dedup();
+        let mut cells = Vec::new();
+        for subtype in Subtype::ALL {
+            for option in &known {
+                let rows: Vec<usize> = (0..self.y.len())
+                    .filter(|&row| self.subtypes.get(row) == Some(&Some(subtype)))
+                    .filter(|&row| options.get(row).and_then(Option::as_ref) == Some(*option))
+                    .collect();
+                if rows.len() < MIN_COMPARABLE {
+                    continue;
+                }
+                let n_events = rows.iter().filter(|&&row| self.y.get(row) == Some(&true)).count();
+                let estimates = self.repeats.iter().flat_map(|p| rows.iter().filter_map(|&row| p.get(row)));
+                cells.push(CellCalibration {
+                    subtype,
+                    option: (*option).clone(),
+                    n: rows.len(),
+                    observed: stats::beta_interval(n_events, rows.len())?,
+                    mean_estimate: estimates.sum::<f64>() / (rows.len() * self.repeats.len()) as f64,
+                });
+            }
+        }
+        Ok(cells)
+    }
+
     /// The full evaluation.
     ///
     /// # Errors
@@ -221,6 +269,7 @@ impl Scored {
             },
             subgroups,
             ladder: Vec::new(),
+            cells: Vec::new(),
             per_patient,
         })
     }

@@ -35,7 +35,7 @@ pub use digest::{PseudonymKey, RowHashes, sha256_hex};
 pub use embedding::{EmbedReport, embed_studies};
 pub use encoder::{EncoderRefit, train_encoder_from};
 pub use error::Error;
-pub use evaluation::{BinaryEvaluation, Calibration, LadderStep, PatientResult, Subgroup};
+pub use evaluation::{BinaryEvaluation, Calibration, CellCalibration, LadderStep, PatientResult, Subgroup};
 pub use fit::{FittedResponse, ResponseRows};
 pub use fused_table::FusedTable;
 pub use ingest::{IngestReport, ingest};

@@ -233,12 +233,26 @@ fn card(
             line(format!("| {} | {} | {} |", step.without.join(", "), figure(&step.auc), figure(&step.brier)));
         }
     }
+    if !metrics.cells.is_empty() {
+        line("\n| subtype | arm received | patients | observed rate | mean out-of-fold estimate |\n|---|---|---|---|---|".to_owned());
+        for cell in &metrics.cells {
+            line(format!(
+                "| {} | {} | {} | {} | {:.3} |",
+                cell.subtype,
+                cell.option,
+                cell.n,
+                figure(&cell.observed),
+                cell.mean_estimate
+            ));
+        }
+    }
     line("\n## Data\n".to_owned());
     for source in &rows.table.origin.sources {
         line(format!("- {source}"));
     }
     line("\n## Limits\n".to_owned());
     line("- Probabilities per arm are conditional associations from a trial that assigned arms adaptively within subtypes; they are research evidence, never a ranked recommendation. Most arms are investigational.".to_owned());
+    line("- Differences between arms are pulled towards each other: mean estimates under an arm lie nearer to the average than the observed rates (table above). The observed rate stands beside every estimate for that reason.".to_owned());
     line("- pCR is an outcome of the individual patient; a difference in pCR between arms does not translate into a difference in survival.".to_owned());
     line("- Women with stage II–III disease at high risk, tumours of at least 2.5 cm, treated in the United States 2010–2016. No external validation yet.".to_owned());
     line("- Expression scores are scaled within the platform of the source study; scores from another platform are not comparable as they are.".to_owned());
