@@ -2,7 +2,7 @@ use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
 use super::evaluation::Scored;
 use super::fit::pick;
-use super::{BinaryEvaluation, Error, FusedTable, ResponseModel, ResponseRows};
+use super::{BinaryEvaluation, Error, FusedTable, ResponseModel, ResponseRows, Verdict};
 use crate::decide::{Gate, MIN_COMPARABLE};
 use crate::learn::DesignMatrix;
 use crate::stats::expit;
@@ -72,6 +72,7 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
         _ => vec![None],
     };
     let arms = table.texts("arm")?;
+    let sexes = table.texts("sex")?;
     let mut by_option = Vec::new();
     for option in &options {
         let x = match option {
@@ -84,20 +85,22 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
     for (row, patient) in patients.iter().enumerate() {
         let subtype = subtypes.get(row).copied().flatten();
         let gate = gates.get(row);
+        let male = sexes.get(row).and_then(Option::as_deref) == Some("male");
+        let seen = model.has_seen(patient);
+        let verdict = verdict_of(gate, subtype, male, seen);
         for (option, estimates) in options.iter().zip(&by_option) {
             let arm = arms.get(row).and_then(Option::as_deref);
             let id = option.map_or(arm.unwrap_or(""), |option| option.id.as_str()).to_owned();
             let support = support_of(model, subtype, if model.options.is_some() { Some(&id) } else { None });
-            let (applicability, caution) = verdict(gate, subtype, model.has_seen(patient));
-            let shown = support.is_ok() && applicability != "does_not_apply";
+            let shown = support.is_ok() && verdict != Verdict::DoesNotApply;
             result.patient_ids.push(patient.expose().to_owned());
             result.predictions.push(Prediction {
                 row: row + 1,
                 option: id,
                 estimate: estimates.get(row).copied().filter(|_| shown),
                 supported: support.is_ok(),
-                applicability,
-                reason: support.err().unwrap_or(caution),
+                applicability: word(verdict),
+                reason: support.err().unwrap_or_else(|| remark(gate, verdict, subtype, male, seen)),
             });
         }
     }
@@ -159,21 +162,39 @@ pub(super) fn support_of(model: &ResponseModel, subtype: Option<Subtype>, option
     }
 }
 
-/// The gate's verdict in one word, with a remark.
-fn verdict(gate: Option<&Gate>, subtype: Option<Subtype>, seen: bool) -> (&'static str, String) {
+/// Whether a model applies to a row: the one place where this is decided, for tables and for reports.
+pub(super) fn verdict_of(gate: Option<&Gate>, subtype: Option<Subtype>, male: bool, seen: bool) -> Verdict {
+    if subtype.is_none() || male || gate.is_some_and(|gate| gate.far_outside) {
+        return Verdict::DoesNotApply;
+    }
+    let unusual =
+        gate.is_some_and(|gate| gate.percentile >= 0.99 || gate.often_out_of_range || !gate.unseen_missing.is_empty());
+    if seen || unusual { Verdict::Caution } else { Verdict::Applies }
+}
+
+/// The word of a verdict in the predictions table.
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Applies => "applies",
+        Verdict::Caution => "caution",
+        Verdict::DoesNotApply => "does_not_apply",
+    }
+}
+
+/// What weakens or prevents the numbers of a row, in a few words; empty when nothing.
+fn remark(gate: Option<&Gate>, verdict: Verdict, subtype: Option<Subtype>, male: bool, seen: bool) -> String {
     match gate {
-        _ if subtype.is_none() => ("does_not_apply", "hormone receptor or HER2 status is unknown".to_owned()),
-        Some(gate) if gate.far_outside => ("does_not_apply", "unlike the training data".to_owned()),
-        Some(gate) if gate.percentile >= 0.99 || gate.often_out_of_range || !gate.unseen_missing.is_empty() => (
-            "caution",
-            format!(
-                "{} inputs out of range, {} missing that training always had",
-                gate.out_of_range.len(),
-                gate.unseen_missing.len()
-            ),
+        _ if verdict == Verdict::Applies => String::new(),
+        _ if subtype.is_none() => "hormone receptor or HER2 status is unknown".to_owned(),
+        _ if male => "the training patients were all women".to_owned(),
+        Some(gate) if gate.far_outside => "unlike the training data".to_owned(),
+        _ if seen => "a training patient of the model: it has seen her outcome".to_owned(),
+        Some(gate) => format!(
+            "{} inputs out of range, {} missing that training always had",
+            gate.out_of_range.len(),
+            gate.unseen_missing.len()
         ),
-        _ if seen => ("caution", "a training patient of the model: it has seen her outcome".to_owned()),
-        _ => ("applies", String::new()),
+        None => String::new(),
     }
 }
 

@@ -87,6 +87,21 @@ fn an_absent_optional_table_masks_its_columns() {
 }
 
 #[test]
+fn a_man_and_an_unknown_receptor_get_no_number_in_a_table_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "DEMO-001,baseline,M,50,,white,positive,negative,high1,9000,Ctr\n\
+                DEMO-002,baseline,F,50,post,white,positive,,high1,9000,Ctr\n";
+    clinical(folder.path(), rows);
+    let (out, scored) = (folder.path().join("fused.arrow"), folder.path().join("p.csv"));
+    let ran = regimen(["fuse", "demo", "--data", &text(folder.path()), "--out", &text(&out)]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(regimen(["predict", "pcr-ispy2", "--data", &text(&out), "--out", &text(&scored)]).code, 0);
+    let table = fs::read_to_string(scored).unwrap();
+    assert_eq!(table.lines().skip(1).filter(|line| line.contains(",,,,")).count(), 20, "{table}");
+    assert!(table.contains("the training patients were all women"), "{table}");
+}
+
+#[test]
 fn broken_images_are_reported_one_by_one_and_the_rest_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let made = folder.path().join("patients");

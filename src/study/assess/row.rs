@@ -4,7 +4,7 @@ use super::{AssessRequest, Scores};
 use crate::decide::{Gate, TreatmentOption};
 use crate::schema::{Dictionary, Value};
 use crate::stats::beta_interval;
-use crate::study::predict::support_of;
+use crate::study::predict::{support_of, verdict_of};
 use crate::study::{
     Applicability, Contribution, Error, FusedTable, ImagingInput, Input, InputState, ObservedRate, OptionEstimate,
     ResponseModel, Verdict,
@@ -94,24 +94,16 @@ impl Context<'_> {
 
     pub(super) fn applicability(&self, inputs: &[Input]) -> Result<Applicability, Error> {
         let mut reasons = Vec::new();
-        let mut verdict = Verdict::Applies;
+        let verdict = verdict_of(self.gate(), self.subtype, self.male, self.seen);
         let given = inputs.iter().filter(|input| input.state != InputState::Missing).count();
         if self.subtype.is_none() {
-            verdict = Verdict::DoesNotApply;
             reasons.push("Hormone receptor or HER2 status is unknown; the model needs both.".to_owned());
         }
         if self.male {
-            verdict = Verdict::DoesNotApply;
             reasons.push("The training patients were all women.".to_owned());
         }
-        let mut caution = |reason: String| {
-            if verdict == Verdict::Applies {
-                verdict = Verdict::Caution;
-            }
-            reasons.push(reason);
-        };
         if self.seen {
-            caution(
+            reasons.push(
                 "She is one of the model's training patients: the estimate has seen her outcome and is no evidence of \
                  what the model can do."
                     .to_owned(),
@@ -120,7 +112,7 @@ impl Context<'_> {
         if let Some(gate) = self.gate() {
             if gate.often_out_of_range {
                 let names: Vec<String> = gate.out_of_range.iter().map(|name| label_of(name)).collect();
-                caution(format!(
+                reasons.push(format!(
                     "More inputs than usual lie outside the range of 98 % of the training patients: {}.",
                     names.join(", ")
                 ));
@@ -130,15 +122,14 @@ impl Context<'_> {
                     [one] => format!("An input is missing: {}", label_of(one)),
                     several => format!("{} inputs are missing", several.len()),
                 };
-                caution(format!(
+                reasons.push(format!(
                     "{missing}; nearly every training patient had them. The estimate rests on the other inputs."
                 ));
             }
             if gate.percentile >= 0.99 && !gate.far_outside {
-                caution("Farther from the centre of the training data than 99 % of its patients.".to_owned());
+                reasons.push("Farther from the centre of the training data than 99 % of its patients.".to_owned());
             }
             if gate.far_outside {
-                verdict = Verdict::DoesNotApply;
                 reasons.push(format!(
                     "Unlike the training data: her inputs lie {:.1} times as far from its centre as its farthest patient.",
                     gate.distance / self.lead.reference.distance_percentiles.last().copied().unwrap_or(f64::INFINITY)
