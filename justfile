@@ -9,6 +9,8 @@ demo:
 # Rerun the reference programs behind the parity tests
 reference:
     python3 tests/reference/stats_binary.py
+    python3 tests/reference/components.py
+    python3 tests/reference/signatures.py
     Rscript tests/reference/stats_delong.R
 
 # Time and peak memory of each stage

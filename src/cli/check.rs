@@ -9,7 +9,11 @@ use crate::study;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// Cohort name, or the path of a definition
-    cohort: String,
+    #[arg(required_unless_present = "explain")]
+    cohort: Option<String>,
+    /// Print the dictionary's entry for a column (its name, a synonym, or `all`) instead
+    #[arg(long, value_name = "COLUMN", conflicts_with = "cohort")]
+    explain: Option<String>,
     /// Data folder
     #[arg(long, env = "REGIMEN_DATA", default_value = "../shared/data", value_name = "DIR")]
     data: PathBuf,
@@ -19,11 +23,19 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(&self) -> Result<(), CliError> {
-        let cohort = CohortDefinition::load(&self.cohort)?;
+        if let Some(word) = &self.explain {
+            return self.explain(word);
+        }
+        let cohort = CohortDefinition::load(self.cohort.as_deref().unwrap_or_default())?;
         let report = study::check(&cohort, &self.data)?;
         let mut text = String::new();
         for (file, rows) in &report.files {
             let _ = writeln!(text, "{file}: {rows} rows accepted");
+        }
+        for (file, columns) in &report.unreadable {
+            for (column, n) in columns {
+                let _ = writeln!(text, "{file}, column `{column}`: {n} unreadable cells are missing, as declared");
+            }
         }
         for file in &report.absent_files {
             let _ = writeln!(text, "{file}: absent (optional): its columns will be missing");
@@ -35,5 +47,16 @@ impl Check {
         self.json.say(&text);
         self.json.write(&report)?;
         if report.violations.is_empty() { Ok(()) } else { Err(CliError::Violations(report.violations.len())) }
+    }
+
+    fn explain(&self, word: &str) -> Result<(), CliError> {
+        let entries = study::explain(word);
+        if entries.is_empty() {
+            return Err(CliError::Usage(format!(
+                "no column `{word}` in the dictionary; `regimen check --explain all` lists them"
+            )));
+        }
+        self.json.say(&entries.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"));
+        self.json.write(&entries)
     }
 }

@@ -138,7 +138,8 @@ impl Demo {
             Ok(((), report.computed))
         })?;
         let table = run.stage("fuse", "patients", || {
-            let options = FuseOptions { embeddings: vec![embeddings.clone()], skip_invalid: true };
+            let options =
+                FuseOptions { embeddings: vec![embeddings.clone()], skip_invalid: true, ..FuseOptions::default() };
             let fused = fuse(&cohort, &patients, &options)?;
             remark(&fused.report);
             let mut table = FusedTable::new(&cohort, &patients, fused)?;

@@ -1,4 +1,26 @@
+use serde::Serialize;
 use thiserror::Error;
+
+/// A column in which rows differ from what a recipe was fitted on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Column of the fused frame.
+    pub column: String,
+    /// What the recipe was fitted on.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "column `{}`: expected {}, found {}", self.column, self.expected, self.found)
+    }
+}
+
+fn lines(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}
 
 /// A fusion or design that cannot be made.
 #[derive(Debug, Error)]
@@ -31,6 +53,41 @@ pub enum Error {
         expected: &'static str,
         /// What is there.
         found: String,
+    },
+    /// Rows that differ from what the recipe was fitted on: every column concerned.
+    #[error("the rows are not what the recipe was fitted on:\n  {}", lines(.0))]
+    Schema(Vec<Difference>),
+    /// Patients who come twice in a file of embeddings or samples.
+    #[error("{file}: expected one row per patient, found {n} rows that repeat one")]
+    Repeated {
+        /// File.
+        file: String,
+        /// Rows that repeat a patient.
+        n: usize,
+    },
+    /// Samples of a genomic file that cannot be told to patients, or a file that cannot be used as declared.
+    #[error("{file}: expected {expected}, found {n} that do not")]
+    Samples {
+        /// File.
+        file: String,
+        /// Samples concerned.
+        n: usize,
+        /// What was expected.
+        expected: String,
+    },
+    /// A malformed expression matrix, variant file or signature table.
+    #[error(transparent)]
+    Genomics(#[from] crate::genomics::Error),
+    /// An embedding that cannot be reduced.
+    #[error(transparent)]
+    Learn(#[from] crate::learn::Error),
+    /// A feature that is known only after the treatment decision.
+    #[error(
+        "the feature `{column}` is known only after the treatment decision: expected an input or the option itself"
+    )]
+    Leak {
+        /// Column.
+        column: String,
     },
     /// A level that the design was not fitted on.
     #[error("the fused table, row {row}, column `{column}`: expected one of {expected}, found `{found}`")]

@@ -1,62 +1,29 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{
-    BooleanChunked, Column, DataFrame, DataType, IntoLazy, IntoSeries, JoinArgs, JoinType, NamedFrom, Series,
-    SortMultipleOptions, UniqueKeepStrategy, coalesce, col, cols, lit,
-};
-use serde::Serialize;
+use polars::prelude::{DataFrame, IntoLazy, JoinArgs, JoinType, NamedFrom, Series, coalesce, col};
 
-use super::Error;
-use crate::schema::{CohortDefinition, Dictionary, Violation};
-use crate::tables::{self, MappedTable, read_mapped, read_table};
+use super::embeddings::{embed_columns, read_embeddings};
+use super::genomic::genomic_tables;
+use super::window::within;
+use super::{Conflict, Error, FileCounts, FusionReport};
+use crate::genomics::SignatureScaling;
+use crate::schema::{CohortDefinition, Dictionary};
+use crate::tables::{self, MappedTable, read_mapped};
 use crate::terms::Modality;
+
+/// Tables of the dictionary whose columns `has_genomics` sums up.
+const GENOMIC_TABLES: [&str; 3] = ["expression_score", "genomic_signature", "variant"];
 
 /// What fusion does beyond the cohort definition.
 #[derive(Debug, Clone, Default)]
 pub struct FuseOptions {
     /// Embedding files of `regimen embed`.
     pub embeddings: Vec<PathBuf>,
+    /// Per-gene scalings that signatures need, fitted on training samples; without it such scores are refused.
+    pub signature_scaling: Option<SignatureScaling>,
     /// True: rows that break a rule are left out and listed; false: they refuse the whole cohort.
     pub skip_invalid: bool,
-}
-
-/// Two files that disagree on a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Conflict {
-    /// Canonical column.
-    pub column: String,
-    /// File whose value is used.
-    pub used: String,
-    /// File whose value is set aside.
-    pub set_aside: String,
-    /// Lines of the used file where they differ.
-    pub rows: Vec<usize>,
-}
-
-/// What happened on the way to the fused frame. Holds counts and row numbers, no identifiers.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct FusionReport {
-    /// Rows of the fused frame.
-    pub n_rows: usize,
-    /// Optional files that were absent: their columns are null.
-    pub absent_files: Vec<String>,
-    /// Rows left out, with their reasons.
-    pub violations: Vec<Violation>,
-    /// Disagreements between files.
-    pub conflicts: Vec<Conflict>,
-    /// Per further file: rows that match no row of the first file.
-    pub unmatched_rows: BTreeMap<String, usize>,
-    /// Per modality: rows with an embedding.
-    pub embedded: BTreeMap<String, usize>,
-    /// Per modality: studies left out because the patient has more than one at the visit.
-    pub further_studies: BTreeMap<String, usize>,
-    /// Per file: columns that the definition does not map.
-    pub ignored_columns: BTreeMap<String, Vec<String>>,
-    /// Embeddings whose patient is in no table.
-    pub embeddings_without_row: usize,
-    /// Encoders by modality, as `name@version sha256`.
-    pub encoders: BTreeMap<String, String>,
 }
 
 /// The fused frame and its report.
@@ -72,13 +39,45 @@ pub struct Fused {
 ///
 /// # Errors
 /// [`Error::Table`] with all violations of all files when a row breaks a rule and `skip_invalid` is false, or when
-/// a required file is absent or misshapen; [`Error::Embeddings`] for a file that is not an embeddings table.
+/// a required file is absent or misshapen; [`Error::Embeddings`] for a file that is not an embeddings table;
+/// [`Error::Genomics`] for a malformed matrix or variant file.
 pub fn fuse(cohort: &CohortDefinition, data: &Path, options: &FuseOptions) -> Result<Fused, Error> {
     let mut report = FusionReport::default();
+    let tables = read_files(cohort, data, options, &mut report)?;
+    let mut tables = tables.into_iter();
+    let first = tables.next().ok_or_else(|| Error::NoFiles { cohort: cohort.name.clone() })?;
+    let mut origin: BTreeMap<String, String> = BTreeMap::new();
+    let mut frame = keyed(&first, &mut origin)?;
+    report.files.push(counts(&first, first.frame.height(), 0));
+    for table in tables {
+        frame = attach(frame, &first.path, &table, &mut origin, &mut report)?;
+    }
+    for table in genomic_tables(cohort, data, options, &mut report)? {
+        let has = format!("has_{}", table.id);
+        frame = attach(frame, &first.path, &table, &mut origin, &mut report)?;
+        frame = flag_rows(frame, &table, &has)?;
+    }
+    frame = frame.drop("__line")?;
+    let embeddings = read_embeddings(cohort, data, &options.embeddings, &mut report)?;
+    for modality in Modality::ALL {
+        frame = embed_columns(frame, modality, &embeddings, &mut report)?;
+    }
+    frame = ordered(frame, &mut report)?;
+    report.n_rows = frame.height();
+    Ok(Fused { frame, report })
+}
+
+/// Reads and checks every file of the cohort, and applies the time windows.
+fn read_files(
+    cohort: &CohortDefinition,
+    data: &Path,
+    options: &FuseOptions,
+    report: &mut FusionReport,
+) -> Result<Vec<MappedTable>, Error> {
     let mut tables = Vec::new();
     let mut broken = Vec::new();
     for file in &cohort.files {
-        match read_mapped(file, &cohort.namespace, data) {
+        match read_mapped(file, &cohort.namespace, data, cohort.decision_key(file)) {
             Ok(Some(table)) => tables.push(table),
             Ok(None) => report.absent_files.push(file.path.clone()),
             Err(tables::Error::Violations(found)) => broken.extend(found),
@@ -87,25 +86,53 @@ pub fn fuse(cohort: &CohortDefinition, data: &Path, options: &FuseOptions) -> Re
     }
     report.violations = tables.iter().flat_map(|table| table.violations.iter().cloned()).collect();
     if !broken.is_empty() || (!report.violations.is_empty() && !options.skip_invalid) {
-        broken.extend(report.violations);
+        broken.extend(std::mem::take(&mut report.violations));
         return Err(tables::Error::Violations(broken).into());
     }
-    report.ignored_columns =
-        tables.iter().filter(|t| !t.unmapped.is_empty()).map(|t| (t.path.clone(), t.unmapped.clone())).collect();
-    let mut tables = tables.into_iter();
-    let first = tables.next().ok_or_else(|| Error::NoFiles { cohort: cohort.name.clone() })?;
-    let mut origin: BTreeMap<String, String> = BTreeMap::new();
-    let mut frame = keyed(&first, &mut origin)?;
-    for table in tables {
-        frame = attach(frame, &first.path, &table, &mut origin, &mut report)?;
+    let decided = decision_days(cohort, &tables)?;
+    for (table, file) in tables.iter_mut().filter_map(|table| {
+        let file = cohort.files.iter().find(|file| file.id == table.id)?;
+        Some((table, file))
+    }) {
+        if let Some(measured) = &file.measured {
+            report.windows.insert(table.id.clone(), within(table, measured, decided.as_ref())?);
+        }
+        if !table.unmapped.is_empty() {
+            report.ignored_columns.insert(table.path.clone(), table.unmapped.clone());
+        }
+        if !table.unreadable.is_empty() {
+            report.unreadable.insert(table.path.clone(), table.unreadable.clone());
+        }
     }
-    frame = frame.drop("__line")?;
-    for modality in Modality::ALL {
-        frame = embed_columns(frame, modality, &options.embeddings, &mut report)?;
+    Ok(tables)
+}
+
+/// Day of the decision by patient; `None` when the cohort declares no decision.
+fn decision_days(cohort: &CohortDefinition, tables: &[MappedTable]) -> Result<Option<HashMap<String, f64>>, Error> {
+    let Some(decision) = &cohort.decision else { return Ok(None) };
+    let mut days = HashMap::new();
+    if let Some(table) = tables.iter().find(|table| table.id == decision.file) {
+        let patients = table.frame.column("patient_id")?.str()?;
+        for (patient, day) in patients.iter().zip(&table.decided) {
+            if let (Some(patient), Some(day)) = (patient, day) {
+                days.insert(patient.to_owned(), *day);
+            }
+        }
     }
-    frame = ordered(frame)?;
-    report.n_rows = frame.height();
-    Ok(Fused { frame, report })
+    Ok(Some(days))
+}
+
+fn counts(table: &MappedTable, joined: usize, unmatched: usize) -> FileCounts {
+    let accepted = table.frame.height();
+    FileCounts { path: table.path.clone(), records: table.n_records, accepted, joined, unmatched }
+}
+
+/// True for the rows whose patient and visit are in `table`.
+fn flag_rows(mut frame: DataFrame, table: &MappedTable, name: &str) -> Result<DataFrame, Error> {
+    let known: HashSet<(String, String)> = key_pairs(&table.frame)?.into_iter().collect();
+    let flags: Vec<bool> = key_pairs(&frame)?.iter().map(|key| known.contains(key)).collect();
+    frame.with_column(Series::new(name.into(), flags).into())?;
+    Ok(frame)
 }
 
 fn keyed(table: &MappedTable, origin: &mut BTreeMap<String, String>) -> Result<DataFrame, Error> {
@@ -132,9 +159,9 @@ fn attach(
     let mut right = table.frame.clone();
     let all: Vec<&str> = ["patient_id", "visit"].into_iter().chain(renamed.iter().map(String::as_str)).collect();
     right.set_column_names(&all)?;
-    let known: std::collections::HashSet<(String, String)> = key_pairs(&frame)?.into_iter().collect();
+    let known: HashSet<(String, String)> = key_pairs(&frame)?.into_iter().collect();
     let strangers = key_pairs(&table.frame)?.into_iter().filter(|key| !known.contains(key)).count();
-    report.unmatched_rows.insert(table.path.clone(), strangers);
+    report.files.push(counts(table, table.frame.height() - strangers, strangers));
     let mut joined = frame.lazy().join(right.lazy(), keys.clone(), keys, JoinArgs::new(JoinType::Left)).collect()?;
     for (name, new) in names.iter().zip(&renamed) {
         if let Some(used) = origin.get(name).cloned() {
@@ -163,109 +190,37 @@ fn attach(
     Ok(joined)
 }
 
-fn key_pairs(frame: &DataFrame) -> Result<Vec<(String, String)>, Error> {
+pub(super) fn key_pairs(frame: &DataFrame) -> Result<Vec<(String, String)>, Error> {
     let text = |name: &str| -> Result<Vec<String>, Error> {
         Ok(frame.column(name)?.str()?.iter().map(|cell| cell.unwrap_or("").to_owned()).collect())
     };
     Ok(text("patient_id")?.into_iter().zip(text("visit")?).collect())
 }
 
-/// Adds `has_<modality>` and, where an embedding exists, `<modality>_emb`.
-fn embed_columns(
-    frame: DataFrame,
-    modality: Modality,
-    files: &[PathBuf],
-    report: &mut FusionReport,
-) -> Result<DataFrame, Error> {
-    let word = modality.as_str();
-    let (has, name) = (format!("has_{word}"), format!("{word}_emb"));
-    let mut parts: Vec<DataFrame> = Vec::new();
-    for file in files {
-        let (table, _) = read_table(file)?;
-        let wrong = |found: String| Error::Embeddings { file: file.display().to_string(), found };
-        let needed = ["patient_id", "visit", "study", "modality", "encoder", "weights_sha256", "embedding"];
-        if needed.iter().any(|column| table.column(column).is_err()) {
-            return Err(wrong(
-                table.get_column_names().iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
-            ));
-        }
-        if !matches!(table.column("embedding")?.dtype(), DataType::Array(..)) {
-            return Err(wrong(format!("embedding of type {}", table.column("embedding")?.dtype())));
-        }
-        parts.push(table.lazy().filter(col("modality").eq(lit(word)).and(col("embedding").is_not_null())).collect()?);
-    }
-    let mut rows = match parts.split_first() {
-        None => return with_flag(frame, &has, None),
-        Some((head, tail)) => {
-            let mut all = head.clone();
-            for part in tail {
-                all.vstack_mut(part)?;
+/// Key columns, then the dictionary's order, then masks and embeddings; counts what is known.
+fn ordered(mut frame: DataFrame, report: &mut FusionReport) -> Result<DataFrame, Error> {
+    let mut genomic = vec![false; frame.height()];
+    for table in Dictionary::compiled().tables() {
+        let mut present = vec![false; frame.height()];
+        for column in table.columns.iter().filter_map(|column| frame.column(&column.name).ok()) {
+            for (flag, known) in present.iter_mut().zip(column.is_not_null().iter()) {
+                *flag |= known == Some(true);
             }
-            all
+            report.missing.insert(column.name().to_string(), column.null_count());
         }
-    };
-    let n_studies = rows.height();
-    rows = rows
-        .lazy()
-        .sort(["patient_id", "visit", "study"], SortMultipleOptions::default())
-        .unique_stable(Some(cols(["patient_id", "visit"])), UniqueKeepStrategy::First)
-        .collect()?;
-    report.further_studies.insert(word.to_owned(), n_studies - rows.height());
-    let mut encoders: Vec<String> = rows
-        .column("encoder")?
-        .str()?
-        .iter()
-        .zip(rows.column("weights_sha256")?.str()?.iter())
-        .map(|(name, hash)| format!("{} {}", name.unwrap_or("?"), hash.unwrap_or("?")))
-        .collect();
-    encoders.sort();
-    encoders.dedup();
-    if encoders.len() > 1 {
-        return Err(Error::Embeddings {
-            file: files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "),
-            found: format!("{word} embeddings of {} different encoders", encoders.len()),
-        });
+        if GENOMIC_TABLES.contains(&table.name.as_str()) {
+            genomic.iter_mut().zip(&present).for_each(|(any, here)| *any |= here);
+        }
+        report.known.insert(table.name.clone(), present.iter().filter(|flag| **flag).count());
     }
-    if let Some(encoder) = encoders.pop() {
-        report.encoders.insert(word.to_owned(), encoder);
-    }
-    let known: std::collections::HashSet<(String, String)> = key_pairs(&frame)?.into_iter().collect();
-    report.embeddings_without_row += key_pairs(&rows)?.into_iter().filter(|key| !known.contains(key)).count();
-    let right = rows.lazy().select([col("patient_id"), col("visit"), col("embedding").alias(name.as_str())]);
-    let keys = [col("patient_id"), col("visit")];
-    let joined = frame.lazy().join(right, keys.clone(), keys, JoinArgs::new(JoinType::Left)).collect()?;
-    let present = joined.column(&name)?.is_not_null();
-    report.embedded.insert(word.to_owned(), present.iter().filter(|flag| *flag == Some(true)).count());
-    with_flag(joined, &has, Some(present))
-}
-
-fn with_flag(mut frame: DataFrame, name: &str, flag: Option<BooleanChunked>) -> Result<DataFrame, Error> {
-    let mut series = match flag {
-        Some(flag) => flag.into_series(),
-        None => Series::new(name.into(), vec![false; frame.height()]),
-    };
-    series.rename(name.into());
-    frame.with_column(Column::from(series))?;
-    Ok(frame)
-}
-
-/// Key columns, then the dictionary's order, then masks and embeddings.
-fn ordered(frame: DataFrame) -> Result<DataFrame, Error> {
-    let genomic: Vec<String> = Dictionary::compiled()
-        .columns()
-        .filter(|(table, column)| table.name == "expression_score" && frame.column(&column.name).is_ok())
-        .map(|(_, column)| column.name.clone())
-        .collect();
-    let mut present = vec![false; frame.height()];
-    for name in &genomic {
-        for (flag, known) in present.iter_mut().zip(frame.column(name)?.is_not_null().iter()) {
-            *flag |= known == Some(true);
+    frame.with_column(Series::new("has_genomics".into(), genomic).into())?;
+    let masks = ["has_genomics", "has_expression", "has_variants", "has_mammography", "has_ultrasound", "has_mri"];
+    for mask in masks {
+        if let Ok(flags) = frame.column(mask).and_then(|column| column.bool()) {
+            report.known.insert(mask.to_owned(), flags.iter().filter(|flag| *flag == Some(true)).count());
         }
     }
-    let mut frame = frame;
-    frame.with_column(Series::new("has_genomics".into(), present).into())?;
-    let known: Vec<&str> = Dictionary::compiled().columns().map(|(_, column)| column.name.as_str()).collect();
-    let masks = ["has_genomics", "has_mammography", "has_ultrasound", "has_mri"];
+    let known = Dictionary::compiled().columns().map(|(_, column)| column.name.as_str());
     let embeddings = ["mammography_emb", "ultrasound_emb", "mri_emb"];
     let order: Vec<&str> = ["patient_id", "visit"]
         .into_iter()

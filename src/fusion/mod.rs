@@ -5,9 +5,21 @@
 //! used here. Deliberately absent: estimators and anything that looks at an outcome to build a feature.
 
 mod design;
+mod embeddings;
+mod encode;
 mod error;
+mod fit;
+mod genomic;
 mod join;
+mod report;
+mod stream;
+mod window;
 
 pub use design::{Design, DesignColumn, Encoding};
-pub use error::Error;
-pub use join::{Conflict, FuseOptions, Fused, FusionReport, fuse};
+pub use error::{Difference, Error};
+pub use fit::{Impute, Preprocessing, Scale};
+pub use genomic::fit_signature_scaling;
+pub use join::{FuseOptions, Fused, fuse};
+pub use report::{Conflict, FileCounts, FusionReport, ScoreCounts};
+pub use stream::{Recipe, RecipeSpec, WrittenMatrix, write_matrix};
+pub use window::WindowCounts;

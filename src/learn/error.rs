@@ -27,6 +27,14 @@ pub enum Error {
         /// What they are.
         found: String,
     },
+    /// Principal components that cannot be had.
+    #[error("expected {expected}, found {found}")]
+    Components {
+        /// What is possible.
+        expected: String,
+        /// What was asked for or given.
+        found: String,
+    },
     /// The tree library refused.
     #[error("boosted trees: {0}")]
     Boosting(String),

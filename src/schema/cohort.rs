@@ -4,7 +4,7 @@ use std::path::Path;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{DATA_SCHEMAS, Dictionary, Error};
+use super::{DATA_SCHEMAS, DateOrder, Decision, Dictionary, Error, Known, Measured, PatientKey, RowFilter, ValueMap};
 use crate::terms::Modality;
 
 /// How a cohort's own files map onto the table schemas: one TOML file, no code per cohort.
@@ -31,6 +31,24 @@ pub struct CohortDefinition {
     /// Files in order of precedence; the first holds the cohort's rows.
     #[serde(rename = "file")]
     pub files: Vec<FileMap>,
+    /// What `event_time` and `event` mean here, in words.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// What day 0 of every day count is (`diagnosis`, `start of treatment`).
+    #[serde(default)]
+    pub time_origin: Option<String>,
+    /// When the treatment was decided; day 0 without it.
+    #[serde(default)]
+    pub decision: Option<Decision>,
+    /// Expression matrices, scored by `genomics`.
+    #[serde(default)]
+    pub expression: Vec<ExpressionMap>,
+    /// Variant files (MAF).
+    #[serde(default)]
+    pub variants: Vec<VariantMap>,
+    /// Tables of embeddings made elsewhere.
+    #[serde(default, rename = "embedding")]
+    pub embeddings: Vec<EmbeddingMap>,
     /// How image paths without headers map to patients.
     #[serde(default)]
     pub images: Vec<ImageMap>,
@@ -47,9 +65,27 @@ pub struct FileMap {
     /// False: when absent, its columns are masked and the absence is reported.
     #[serde(default = "required")]
     pub required: bool,
-    /// Field separator.
+    /// Field separator of delimited text.
     #[serde(default = "comma")]
     pub separator: char,
+    /// Sheet of a workbook.
+    #[serde(default)]
+    pub sheet: Option<String>,
+    /// Name of the FHIR map (`mcode`) that turns a bundle into columns.
+    #[serde(default)]
+    pub fhir: Option<String>,
+    /// Record that holds the column names of delimited text, from 1; records above it are left out.
+    #[serde(default = "first")]
+    pub header_record: usize,
+    /// Records below the header that explain it and hold no patient.
+    #[serde(default)]
+    pub skip_records: usize,
+    /// True: columns may share a name; the second is then called `name#2`.
+    #[serde(default)]
+    pub repeated_names: bool,
+    /// When its rows were measured, for files with several rows per patient or with a time window.
+    #[serde(default)]
+    pub measured: Option<Measured>,
     /// Texts that mean "not recorded".
     #[serde(default)]
     pub missing: Vec<String>,
@@ -70,38 +106,6 @@ pub struct FileMap {
 #[serde(transparent)]
 pub struct Visit(pub String);
 
-/// Where the patient's id is, and which part of the text it is.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PatientKey {
-    /// Column in the file.
-    pub column: String,
-    /// Regular expression whose first group is the id within the namespace.
-    #[serde(with = "pattern")]
-    pub pattern: Regex,
-}
-
-/// Keeps the rows whose column holds one of the texts.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RowFilter {
-    /// Column in the file.
-    pub column: String,
-    /// Accepted texts.
-    pub equals: Vec<String>,
-}
-
-/// One source column.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValueMap {
-    /// Column in the file.
-    pub from: String,
-    /// Raw text to canonical text; a text outside the map is a violation.
-    #[serde(default)]
-    pub levels: Option<BTreeMap<String, String>>,
-}
-
 /// How image paths without headers (PNG) map to patients.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +125,70 @@ fn comma() -> char {
     ','
 }
 
+fn first() -> usize {
+    1
+}
+
+/// An expression matrix of the cohort.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpressionMap {
+    /// Path relative to the data folder.
+    pub path: String,
+    /// False: when absent, its scores are missing and the absence is reported.
+    #[serde(default)]
+    pub required: bool,
+    /// Field separator.
+    #[serde(default = "comma")]
+    pub separator: char,
+    /// True when each row is a sample, false when each row is a gene.
+    pub samples_in_rows: bool,
+    /// Scale of the values: `log2`, `zscore` or `linear`.
+    pub scale: String,
+    /// Regular expression on the sample's name; the first group is the id within the namespace.
+    #[serde(with = "pattern")]
+    pub pattern: Regex,
+    /// Folder of the signature tables, relative to the data folder.
+    #[serde(default)]
+    pub signatures: Option<String>,
+}
+
+/// A variant file (MAF) of the cohort.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariantMap {
+    /// Path relative to the data folder.
+    pub path: String,
+    /// False: when absent, its flags are missing and the absence is reported.
+    #[serde(default)]
+    pub required: bool,
+    /// Regular expression on the tumour barcode; the first group is the id within the namespace.
+    #[serde(with = "pattern")]
+    pub pattern: Regex,
+    /// Megabases of coding sequence covered, for the mutational burden; without it the burden is not computed.
+    #[serde(default)]
+    pub megabases: Option<f64>,
+}
+
+/// A table of embeddings that another program made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingMap {
+    /// Path relative to the data folder: Parquet, Arrow IPC file or stream.
+    pub path: String,
+    /// Modality of the images.
+    pub modality: Modality,
+    /// Who made them: name and version of the encoder, as recorded in the fused file.
+    pub encoder: String,
+    /// False: when absent, the modality is masked and the absence is reported.
+    #[serde(default)]
+    pub required: bool,
+    /// Where the patient's id is.
+    pub patient: PatientKey,
+    /// One list column, or the prefix of numbered columns (`e` for `e0`, `e1`, …).
+    pub column: String,
+}
+
 mod pattern {
     use regex::Regex;
     use serde::{Deserialize, Deserializer, de::Error};
@@ -136,11 +204,28 @@ mod pattern {
 }
 
 impl CohortDefinition {
+    /// Paths of every file of the cohort, relative to the data folder, each once.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        let tables = self.files.iter().map(|file| file.path.as_str());
+        let matrices = self.expression.iter().map(|matrix| matrix.path.as_str());
+        let variants = self.variants.iter().map(|variants| variants.path.as_str());
+        let embeddings = self.embeddings.iter().map(|embeddings| embeddings.path.as_str());
+        let all: std::collections::BTreeSet<&str> = tables.chain(matrices).chain(variants).chain(embeddings).collect();
+        all.into_iter()
+    }
+
+    /// Column of `file` that holds the day of the decision, and how it is written, when that file holds it.
+    #[must_use]
+    pub fn decision_key(&self, file: &FileMap) -> Option<(&str, Option<DateOrder>)> {
+        let decision = self.decision.as_ref().filter(|decision| decision.file == file.id)?;
+        Some((&decision.column, decision.date))
+    }
+
     /// Reads a compiled-in cohort by name, or the file at that path.
     ///
     /// # Errors
     /// [`Error::UnknownCohort`], [`Error::Read`], [`Error::Parse`] with the position, or
-    /// [`Error::UnknownColumn`] for a mapping onto a column that no schema has.
+    /// [`Error::Definition`] with everything that does not fit the schemas.
     pub fn load(name_or_path: &str) -> Result<Self, Error> {
         if let Some(text) = super::embedded(&format!("cohorts/{name_or_path}.toml")) {
             return Self::parse(text, &format!("data-schemas/cohorts/{name_or_path}.toml"));
@@ -173,16 +258,44 @@ impl CohortDefinition {
     pub fn parse(text: &str, path: &str) -> Result<Self, Error> {
         let definition: Self =
             toml::from_str(text).map_err(|error| Error::Parse { path: path.to_owned(), message: error.to_string() })?;
+        let mut wrong = Vec::new();
         for file in &definition.files {
-            if let Some(column) = file.columns.keys().find(|column| Dictionary::compiled().column(column).is_none()) {
-                return Err(Error::UnknownColumn {
-                    path: path.to_owned(),
-                    file: file.id.clone(),
-                    column: column.clone(),
-                });
+            for (name, map) in &file.columns {
+                match Dictionary::compiled().column(name) {
+                    None => {
+                        wrong.push(format!("file `{}` maps onto column `{name}`, which is in no table schema", file.id))
+                    }
+                    Some(column) => {
+                        if let Err(message) = map.factor(column) {
+                            wrong.push(format!("file `{}`, column `{name}` {message}", file.id));
+                        }
+                    }
+                }
+            }
+            if let Some(measured) = &file.measured {
+                let known = |name: &String| Dictionary::compiled().known(name);
+                if measured.window.1 > 0.0 && !measured.after_decision {
+                    wrong.push(format!(
+                        "file `{}`: the window ends {} days after the decision: expected 0 or earlier, or after_decision = true",
+                        file.id, measured.window.1
+                    ));
+                }
+                if measured.after_decision
+                    && let Some(name) = file.columns.keys().find(|name| known(name) == Known::Before)
+                {
+                    wrong.push(format!(
+                        "file `{}` is measured after the decision and maps onto the input column `{name}`",
+                        file.id
+                    ));
+                }
             }
         }
-        Ok(definition)
+        if let Some(decision) = &definition.decision
+            && !definition.files.iter().any(|file| file.id == decision.file)
+        {
+            wrong.push(format!("decision: expected the id of a file, found `{}`", decision.file));
+        }
+        if wrong.is_empty() { Ok(definition) } else { Err(Error::Definition { path: path.to_owned(), wrong }) }
     }
 }
 

@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What kind of value a column holds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -27,6 +27,29 @@ pub enum Kind {
         /// The list.
         levels: Vec<String>,
     },
+    /// A short free text that groups rows (a centre, an agent): never a model input.
+    Text {
+        /// Longest text accepted, in characters.
+        #[serde(default = "longest")]
+        max_length: usize,
+    },
+}
+
+/// When a value is known, measured against the treatment decision: what separates an input from an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Known {
+    /// Before the decision: may be a model input.
+    #[default]
+    Before,
+    /// The decision itself: the treatment chosen.
+    Decision,
+    /// After the decision: an outcome, or a treatment given in response to one; never a model input.
+    After,
+}
+
+fn longest() -> usize {
+    64
 }
 
 fn yes() -> String {
@@ -52,6 +75,12 @@ pub struct Column {
     pub synonyms: Vec<String>,
     /// Where the value comes from in the clinic.
     pub source: String,
+    /// When the value is known; the table's word unless the column has its own.
+    #[serde(default)]
+    pub known: Option<Known>,
+    /// What the levels or the definition mean, where the label is not enough.
+    #[serde(default)]
+    pub note: String,
 }
 
 /// A checked value of a column.
@@ -85,7 +114,18 @@ impl Column {
                 Some(level) => Ok(Value::Level(level.clone())),
                 None => Err(self.rule()),
             },
+            Kind::Text { max_length } => match text.trim() {
+                "" => Err(self.rule()),
+                word if word.chars().count() > *max_length => Err(self.rule()),
+                word => Ok(Value::Level(word.to_owned())),
+            },
         }
+    }
+
+    /// The check of [`Column::parse`] for a value that is already a number, in the column's unit.
+    #[must_use]
+    pub fn accepts(&self, number: f64) -> bool {
+        matches!(&self.kind, Kind::Number { min, max, .. } if number >= *min && number <= *max)
     }
 
     /// What the column accepts, in words.
@@ -95,6 +135,7 @@ impl Column {
             Kind::Number { min, max, unit } => format!("a number from {min} to {max} ({unit})"),
             Kind::Boolean { .. } => "true or false".to_owned(),
             Kind::Level { levels } => format!("one of {}", levels.join(", ")),
+            Kind::Text { max_length } => format!("a text of 1 to {max_length} characters"),
         }
     }
 
@@ -146,6 +187,8 @@ mod tests {
             kind: Kind::Number { min: 18.0, max: 110.0, unit: "years".into() },
             synonyms: vec![],
             source: "test".into(),
+            known: None,
+            note: String::new(),
         }
     }
 

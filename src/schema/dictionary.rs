@@ -2,15 +2,21 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Column, DATA_SCHEMAS, Error};
+use super::{Column, DATA_SCHEMAS, Error, Known};
 
 /// One table schema: a file of `data-schemas/tables`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TableSchema {
     /// Table name (`clinical`), also the feature group of its columns.
     pub name: String,
     /// Schema version, raised with every change of meaning.
     pub version: u32,
+    /// Place of the table's columns in the fused frame.
+    pub order: u32,
+    /// When the table's columns are known, unless a column says otherwise.
+    #[serde(default)]
+    pub known: Known,
     /// Columns in the order in which they are listed and fused.
     #[serde(rename = "column")]
     pub columns: Vec<Column>,
@@ -47,8 +53,7 @@ impl Dictionary {
                 file.contents_utf8().ok_or_else(|| Error::Parse { path: path.clone(), message: "not UTF-8".into() })?;
             tables.push(toml::from_str(text).map_err(|error| Error::Parse { path, message: error.to_string() })?);
         }
-        let order = ["clinical", "pathology", "imaging_measurement", "expression_score", "treatment", "outcome"];
-        tables.sort_by_key(|table| order.iter().position(|name| *name == table.name).unwrap_or(order.len()));
+        tables.sort_by_key(|table| table.order);
         Ok(Self { tables })
     }
 
@@ -68,6 +73,24 @@ impl Dictionary {
     #[must_use]
     pub fn table_of(&self, name: &str) -> Option<&TableSchema> {
         self.columns().find(|(_, column)| column.name == name).map(|(table, _)| table)
+    }
+
+    /// When the column of that name is known; unknown names count as known before the decision.
+    #[must_use]
+    pub fn known(&self, name: &str) -> Known {
+        let found = self.columns().find(|(_, column)| column.name == name);
+        found.map_or(Known::Before, |(table, column)| column.known.unwrap_or(table.known))
+    }
+
+    /// The column that people mean by `word`: its name, a synonym or its label, whatever the case.
+    #[must_use]
+    pub fn meant_by(&self, word: &str) -> Vec<(&TableSchema, &Column)> {
+        let same = |other: &str| other.eq_ignore_ascii_case(word.trim());
+        self.columns()
+            .filter(|(_, column)| {
+                same(&column.name) || same(&column.label) || column.synonyms.iter().any(|synonym| same(synonym))
+            })
+            .collect()
     }
 
     /// All columns with their tables, in order.

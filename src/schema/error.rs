@@ -29,22 +29,12 @@ pub enum Error {
         /// Position, expected and found, from the TOML reader.
         message: String,
     },
-    /// A cohort maps onto a column that no schema has.
-    #[error("{path}: file `{file}` maps onto column `{column}`, which is in no table schema")]
-    UnknownColumn {
+    /// A definition that does not fit the table schemas: everything that is wrong.
+    #[error("{path}: {}", .wrong.join("\n  "))]
+    Definition {
         /// Definition.
         path: String,
-        /// Id of the file inside the definition.
-        file: String,
-        /// Column.
-        column: String,
-    },
-    /// A pattern that is not a regular expression with one capture group.
-    #[error("{path}: `{pattern}` is not a regular expression with a capture group for the patient's id")]
-    Pattern {
-        /// Definition.
-        path: String,
-        /// The pattern.
-        pattern: String,
+        /// Each thing that is wrong.
+        wrong: Vec<String>,
     },
 }

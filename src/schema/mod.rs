@@ -6,14 +6,20 @@
 
 mod cohort;
 mod column;
+mod dates;
 mod dictionary;
 mod error;
+mod mapping;
+mod units;
 mod violation;
 
-pub use cohort::{CohortDefinition, FileMap, ImageMap, PatientKey, RowFilter, ValueMap, Visit};
-pub use column::{Column, Kind, Value};
+pub use cohort::{CohortDefinition, EmbeddingMap, ExpressionMap, FileMap, ImageMap, VariantMap, Visit};
+pub use column::{Column, Kind, Known, Value};
+pub use dates::DateOrder;
 pub use dictionary::{Dictionary, TableSchema};
 pub use error::Error;
+pub use mapping::{Case, Decision, Measured, PatientKey, RowFilter, ValueMap};
+pub use units::{conversion, declarable};
 pub use violation::Violation;
 
 /// The folder `data-schemas/`, compiled in so that the binary stands alone.

@@ -98,4 +98,30 @@ pub enum Error {
         /// Number of folds.
         n_folds: usize,
     },
+    /// Patients with rows on both sides of a split.
+    #[error("{n_patients} patients have rows on both sides of the split")]
+    PatientOnBothSides {
+        /// Number of such patients.
+        n_patients: usize,
+    },
+    /// Rows without the label that decides their side.
+    #[error("{what}: missing in {n_missing} of {n_rows} rows")]
+    MissingLabel {
+        /// Which label.
+        what: &'static str,
+        /// Rows without it.
+        n_missing: usize,
+        /// All rows.
+        n_rows: usize,
+    },
+    /// A label that no row has.
+    #[error("{what}: `{found}` is none of the {n_known} in the rows")]
+    UnknownLabel {
+        /// Which label.
+        what: &'static str,
+        /// Number of distinct labels.
+        n_known: usize,
+        /// The label asked for.
+        found: String,
+    },
 }

@@ -39,7 +39,7 @@ pub fn cross_validate(
     progress: &dyn Progress,
 ) -> Result<CrossValidation, Error> {
     let rows = ResponseRows::select(table, spec)?;
-    let design = Design::fit(&rows.table.frame, &spec.groups())?;
+    let design = Design::encodings(&rows.table.frame, &spec.groups(), &spec.recipe)?;
     let embedded = design.columns.iter().any(|column| matches!(column.encoding, Encoding::Component(_)));
     if embedded && refit.is_none() {
         return Err(Error::Unsupported(
@@ -48,7 +48,11 @@ pub fn cross_validate(
                 .into(),
         ));
     }
-    let x = design.apply(&rows.table.frame)?;
+    let x = if spec.recipe.is_none() {
+        design.apply(&rows.table.frame)?
+    } else {
+        DesignMatrix { names: Vec::new(), n_rows: 0, values: Vec::new() }
+    };
     let patients = rows.patient_numbers();
     let evaluation = &spec.evaluation;
     let mut tasks = Vec::new();
@@ -145,6 +149,16 @@ fn one_fold(
             &replaced
         }
         None => x,
+    };
+    // Imputation, scaling and reduction are fitted on this fold's training rows.
+    let refitted;
+    let (design, x) = if spec.recipe.is_none() {
+        (design, x)
+    } else {
+        let training = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
+        let x = training.apply(&rows.table.frame)?;
+        refitted = (training, x);
+        (&refitted.0, &refitted.1)
     };
     let missing = missing_groups(spec, design);
     let (xi, yi) = (x.select(inside), pick(&rows.y, inside));

@@ -64,6 +64,15 @@ impl ResponseRows {
         Self::take(table, &rows, &outcomes)
     }
 
+    /// The rows at those positions.
+    ///
+    /// # Errors
+    /// [`Error::Table`] when polars refuses to take them.
+    pub(super) fn at(&self, rows: &[usize]) -> Result<Self, Error> {
+        let outcomes: Vec<Option<bool>> = self.y.iter().copied().map(Some).collect();
+        Self::take(&self.table, rows, &outcomes)
+    }
+
     fn take(table: &FusedTable, rows: &[usize], outcomes: &[Option<bool>]) -> Result<Self, Error> {
         let index: IdxCa = IdxCa::from_vec("row".into(), rows.iter().map(|&row| row as u32).collect());
         let frame = table.frame.take(&index).map_err(crate::tables::Error::from)?;

@@ -1,17 +1,17 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, sha256_hex};
-use crate::fusion::Fused;
+use super::{Error, sha256_hex, sha256_of_file};
+use crate::fusion::{Fused, FusionReport};
 use crate::schema::{CohortDefinition, Dictionary};
 use crate::tables::{read_table, with_metadata};
 use crate::terms::{PatientId, Subtype};
 
 /// Key of the schema metadata in which a fused file keeps where it came from.
-const METADATA_KEY: &str = "regimen.fusion";
+pub(super) const METADATA_KEY: &str = "regimen.fusion";
 
 /// A fused table with its origin.
 #[derive(Debug, Clone)]
@@ -38,22 +38,34 @@ pub struct Origin {
     /// Citations.
     pub sources: Vec<String>,
     /// SHA-256 of each input file, by relative path.
-    pub inputs: std::collections::BTreeMap<String, String>,
+    pub inputs: BTreeMap<String, String>,
     /// Version of each table schema.
-    pub schemas: std::collections::BTreeMap<String, u32>,
+    pub schemas: BTreeMap<String, u32>,
     /// Encoder of each embedding column, as `name@version sha256`, by modality.
-    pub encoders: std::collections::BTreeMap<String, String>,
+    pub encoders: BTreeMap<String, String>,
+    /// What `event_time` and `event` mean; empty where the cohort has no such endpoint.
+    #[serde(default)]
+    pub endpoint: String,
+    /// What was joined, dropped and left missing, with counts; absent in models' manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<FusionReport>,
 }
 
 impl Origin {
     /// The origin of a cohort fused from `data`.
     #[must_use]
     pub fn of(cohort: &CohortDefinition, data: &Path, fused: &Fused) -> Self {
-        let inputs = cohort
-            .files
-            .iter()
-            .filter_map(|file| Some((file.path.clone(), sha256_hex(&std::fs::read(data.join(&file.path)).ok()?))))
-            .collect();
+        let mut origin = Self::new(cohort, Self::inputs(cohort, data), fused.report.encoders.clone());
+        origin.report = Some(fused.report.clone());
+        origin
+    }
+
+    /// The origin of a cohort whose inputs have those hashes.
+    pub(super) fn new(
+        cohort: &CohortDefinition,
+        inputs: BTreeMap<String, String>,
+        encoders: BTreeMap<String, String>,
+    ) -> Self {
         Self {
             cohort: cohort.name.clone(),
             label: cohort.label.clone(),
@@ -62,8 +74,15 @@ impl Origin {
             sources: cohort.sources.clone(),
             inputs,
             schemas: Dictionary::compiled().tables().iter().map(|table| (table.name.clone(), table.version)).collect(),
-            encoders: fused.report.encoders.clone(),
+            encoders,
+            endpoint: cohort.endpoint.clone().unwrap_or_default(),
+            report: None,
         }
+    }
+
+    /// SHA-256 of every file of the cohort that is there, by relative path.
+    pub(super) fn inputs(cohort: &CohortDefinition, data: &Path) -> BTreeMap<String, String> {
+        cohort.paths().filter_map(|path| Some((path.to_owned(), sha256_of_file(&data.join(path)).ok()?))).collect()
     }
 }
 

@@ -19,6 +19,7 @@ mod ingest;
 mod model;
 mod predict;
 mod progress;
+mod recipe;
 mod registry;
 pub mod simulate;
 mod spec;
@@ -29,9 +30,9 @@ pub use assessment::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
     OptionEstimate, Performance, Verdict,
 };
-pub use check::{CheckReport, check};
+pub use check::{CheckReport, Explanation, check, explain};
 pub use cross_validate::{CrossValidation, cross_validate, paired_difference};
-pub use digest::{PseudonymKey, RowHashes, sha256_hex};
+pub use digest::{PseudonymKey, RowHashes, sha256_hex, sha256_of_file};
 pub use embedding::{EmbedReport, embed_studies};
 pub use encoder::{EncoderRefit, train_encoder_from};
 pub use error::Error;
@@ -42,6 +43,7 @@ pub use ingest::{IngestReport, ingest};
 pub use model::{EncoderUse, ResponseManifest, ResponseModel};
 pub use predict::{Prediction, PredictionTable, evaluate_model, predict};
 pub use progress::{Progress, Silent};
+pub use recipe::{fit_signature_scaling, read_signature_scaling, recipe, write_design};
 pub use registry::{Finding, ListedModel, ModelFiles, Models};
 pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec};
 pub use train::{Trained, train};

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, sha256_hex};
+use crate::fusion::{Impute, Preprocessing};
 use crate::learn::BoostedParams;
 
 /// What to train and how to judge it: the SPEC.toml of `regimen train` and `regimen evaluate --cv`.
@@ -28,6 +29,9 @@ pub struct ResponseSpec {
     pub seed: u64,
     /// Feature groups: name to columns of the fused table.
     pub features: BTreeMap<String, Vec<String>>,
+    /// Imputation, scaling and reduction, fitted on the training rows of every fold; none by default.
+    #[serde(default, skip_serializing_if = "Preprocessing::is_none")]
+    pub recipe: Preprocessing,
     /// Rows are used only where these boolean columns are true (`has_mri`).
     #[serde(default)]
     pub require: Vec<String>,
@@ -160,6 +164,16 @@ impl ResponseSpec {
         }
         if let Some(group) = spec.missing.groups.iter().find(|group| !spec.features.contains_key(*group)) {
             return Err(wrong(format!("missing.groups: expected names of feature groups, found `{group}`")));
+        }
+        if spec.recipe.impute != Impute::None && !spec.missing.groups.is_empty() {
+            return Err(wrong(
+                "recipe.impute: fills the values whose absence missing.groups teaches: expected one of them".to_owned(),
+            ));
+        }
+        if !spec.recipe.is_none() && spec.refit_encoder.is_some() {
+            return Err(wrong(
+                "recipe: expected none beside refit_encoder, whose embeddings differ from fold to fold".to_owned(),
+            ));
         }
         for (what, found) in [("evaluation.n_folds", spec.evaluation.n_folds), ("search.n_folds", spec.search.n_folds)]
         {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::encoder::EncoderRefit;
 use super::fit::{choose, missing_groups};
+use super::fused_table::Origin;
 use super::model::{EncoderUse, ResponseManifest};
 use super::registry::Models;
 use super::{
@@ -97,7 +98,7 @@ pub fn train(
             spec: spec.clone(),
             params: fitted.params,
             crate_version: env!("CARGO_PKG_VERSION").to_owned(),
-            origin: table.origin.clone(),
+            origin: Origin { report: None, ..table.origin.clone() },
             data_sha256: table.sha256.clone(),
             n_training: rows.y.len(),
             n_events: rows.y.iter().filter(|event| **event).count(),
@@ -118,7 +119,7 @@ fn interval_method(spec: &ResponseSpec) -> String {
 }
 
 fn fit_all(spec: &ResponseSpec, rows: &ResponseRows, progress: &dyn Progress) -> Result<FittedResponse, Error> {
-    let design = Design::fit(&rows.table.frame, &spec.groups())?;
+    let design = Design::fit_with(&rows.table.frame, &spec.groups(), &spec.recipe)?;
     let x = design.apply(&rows.table.frame)?;
     let missing = missing_groups(spec, &design);
     let params = choose(spec, &x, &rows.y, &rows.patient_numbers(), &missing, spec.seed, progress)?;

@@ -11,12 +11,13 @@ use polars::prelude::{
     CompatLevel, DataFrame, IpcReader, IpcWriter, NamedFrom, ParquetReader, ParquetWriter, SerReader, SerWriter, Series,
 };
 
-use super::{Error, read_delimited};
+use super::{Error, Layout, TextColumn, read_delimited, read_json_rows};
 
 /// Reads a table and its schema metadata by extension; `-` is an Arrow IPC stream on standard input.
 ///
 /// Arrow bytes from outside are decoded and validated by arrow-rs before polars sees them. CSV and TSV columns
-/// become numbers or booleans (`true`, `false`) when every non-empty cell is one (`NA` and empty are null), text otherwise.
+/// become numbers or booleans (`true`, `false`) when every non-empty cell is one (`NA` and empty are null), text
+/// otherwise. JSON is checked against the dictionary.
 ///
 /// # Errors
 /// [`Error::Extension`], [`Error::Read`], [`Error::Format`] when the bytes are not what the extension promises.
@@ -44,23 +45,24 @@ pub fn read_table(path: &Path) -> Result<(DataFrame, HashMap<String, String>), E
         }
         "csv" | "tsv" => {
             let separator = if extension == "tsv" { '\t' } else { ',' };
-            let text = read_delimited(path, &path.display().to_string(), separator)?;
-            let columns = text.header.iter().zip(&text.cells).map(|(name, cells)| guess(name, cells).into()).collect();
+            let text = read_delimited(path, &path.display().to_string(), &Layout::plain(separator))?;
+            let columns = text.named_columns().map(|(name, cells)| guess(name, cells).into()).collect();
             Ok((DataFrame::new(text.lines.len(), columns)?, HashMap::new()))
         }
+        "json" | "ndjson" => Ok((read_json_rows(&read()?, &path.display().to_string())?, HashMap::new())),
         _ => Err(Error::Extension { path: path.into() }),
     }
 }
 
-fn guess(name: &str, cells: &[String]) -> Series {
-    let missing = |cell: &String| cell.is_empty() || cell == "NA";
+fn guess(name: &str, cells: &TextColumn) -> Series {
+    let missing = |cell: &str| cell.is_empty() || cell == "NA";
     let numbers: Option<Vec<Option<f64>>> = cells
         .iter()
         .map(|cell| if missing(cell) { Some(None) } else { cell.trim().parse::<f64>().ok().map(Some) })
         .collect();
     let flags: Option<Vec<Option<bool>>> = cells
         .iter()
-        .map(|cell| match cell.as_str() {
+        .map(|cell| match cell {
             "true" => Some(Some(true)),
             "false" => Some(Some(false)),
             _ if missing(cell) => Some(None),
@@ -71,8 +73,7 @@ fn guess(name: &str, cells: &[String]) -> Series {
         (Some(numbers), _) => Series::new(name.into(), numbers),
         (None, Some(flags)) => Series::new(name.into(), flags),
         (None, None) => {
-            let text: Vec<Option<&str>> =
-                cells.iter().map(|cell| if missing(cell) { None } else { Some(cell.as_str()) }).collect();
+            let text: Vec<Option<&str>> = cells.iter().map(|cell| (!missing(cell)).then_some(cell)).collect();
             Series::new(name.into(), text)
         }
     }
@@ -86,11 +87,13 @@ fn from_arrow(
 ) -> Result<(DataFrame, HashMap<String, String>), Error> {
     let broken =
         |error: arrow::error::ArrowError| Error::Format { path: path.into(), expected, found: error.to_string() };
+    let mut footer = HashMap::new();
     let (schema, batches) = if stream {
         let reader = StreamReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
         (reader.schema(), reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(broken)?)
     } else {
         let reader = FileReader::try_new(Cursor::new(bytes), None).map_err(broken)?;
+        footer.clone_from(reader.custom_metadata());
         (reader.schema(), reader.collect::<Result<Vec<RecordBatch>, _>>().map_err(broken)?)
     };
     let mut checked = Vec::new();
@@ -105,7 +108,8 @@ fn from_arrow(
         expected,
         found: error.to_string(),
     })?;
-    Ok((frame, schema.metadata().iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()))
+    let metadata = schema.metadata().iter().map(|(key, value)| (key.to_string(), value.to_string()));
+    Ok((frame, metadata.chain(footer).collect()))
 }
 
 /// Returns the Arrow IPC file bytes of `frame` with `metadata` in its schema.

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::{FhirError, WorkbookError};
 use crate::schema::Violation;
 
 /// A table that cannot be read or written.
@@ -24,7 +25,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The extension names no known format.
-    #[error("{path}: expected the extension .arrow, .feather, .parquet, .csv or .tsv")]
+    #[error("{path}: expected the extension .arrow, .feather, .parquet, .csv, .tsv, .json or a workbook's")]
     Extension {
         /// File.
         path: PathBuf,
@@ -52,7 +53,32 @@ pub enum Error {
         /// Columns there are.
         found: String,
     },
+    /// A FHIR bundle or map that cannot be read.
+    #[error(transparent)]
+    Fhir(FhirError),
+    /// A workbook that cannot be read.
+    #[error(transparent)]
+    Workbook(WorkbookError),
     /// The frame library refused an operation that the checks above should have made safe.
     #[error("frame: {0}")]
     Frame(#[from] polars::error::PolarsError),
+}
+
+impl From<FhirError> for Error {
+    fn from(error: FhirError) -> Self {
+        match error {
+            FhirError::Violations(found) => Self::Violations(found),
+            other => Self::Fhir(other),
+        }
+    }
+}
+
+impl From<WorkbookError> for Error {
+    fn from(error: WorkbookError) -> Self {
+        match error {
+            WorkbookError::Violations(found) => Self::Violations(found),
+            WorkbookError::Read { path, source } => Self::Read { path, source },
+            other => Self::Workbook(other),
+        }
+    }
 }

@@ -1,10 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use polars::prelude::{Column as FrameColumn, DataFrame, NamedFrom, Series};
+use rayon::prelude::*;
 
-use super::{Delimited, Error, read_delimited};
-use crate::schema::{Column, Dictionary, FileMap, Kind, Value, ValueMap, Violation};
+use super::compiled::{Broken, CompiledColumn, DayColumn, compile};
+use super::source::Source;
+use super::{Error, TextTable};
+use crate::schema::{DateOrder, FileMap, Kind, Violation};
 use crate::terms::PatientId;
 
 /// One file of a cohort, read and checked: `patient_id`, `visit` and the mapped columns.
@@ -18,198 +22,282 @@ pub struct MappedTable {
     pub frame: DataFrame,
     /// Line in the file of each row of `frame`.
     pub lines: Vec<usize>,
+    /// Day of measurement of each row, from the time origin or from 1970-01-01; empty unless the file declares it.
+    pub measured: Vec<Option<f64>>,
+    /// Day of the treatment decision of each row; empty unless this file holds it.
+    pub decided: Vec<Option<f64>>,
+    /// Records of the file, those of other cohorts left out.
+    pub n_records: usize,
     /// Every broken rule; the rows concerned are not in `frame`.
     pub violations: Vec<Violation>,
+    /// Per column of the file: cells that could not be read and are missing, where the definition says so.
+    pub unreadable: BTreeMap<String, usize>,
     /// Columns of the file that the definition does not map.
     pub unmapped: Vec<String>,
 }
 
-/// Reads one file of a cohort by its mapping.
+/// A column that holds a day: its name and how it is written.
+pub type DayKey<'a> = (&'a str, Option<DateOrder>);
+
+/// Reads one file of a cohort by its mapping, in blocks.
 ///
+/// `decision` names the column of this file that holds the day of the treatment decision.
 /// Returns `None` when an optional file is absent. Rows that break a rule are left out of the frame and listed
 /// in `violations`, so that the caller chooses between refusing the file and going on without them.
 ///
 /// # Errors
-/// [`Error::Read`] for an absent required file, [`Error::Violations`] when the file's shape or header is broken.
-pub fn read_mapped(map: &FileMap, namespace: &str, data: &Path) -> Result<Option<MappedTable>, Error> {
+/// [`Error::Read`] for an absent required file, [`Error::Violations`] when the file's shape or header is broken,
+/// [`Error::Format`] when it is not what its extension says.
+pub fn read_mapped(
+    map: &FileMap,
+    namespace: &str,
+    data: &Path,
+    decision: Option<DayKey<'_>>,
+) -> Result<Option<MappedTable>, Error> {
     let path = data.join(&map.path);
     if !map.required && !path.exists() {
         return Ok(None);
     }
-    let text = read_delimited(&path, &map.path, map.separator)?;
-    let needed = [
-        Some(&map.patient.column),
-        map.visit.as_ref().map(|visit| &visit.0),
-        map.only.as_ref().map(|only| &only.column),
-    ];
-    let absent: Vec<Violation> = needed
-        .into_iter()
-        .flatten()
-        .chain(map.columns.values().map(|value| &value.from))
-        .filter(|name| text.position(name).is_none())
-        .map(|name| Violation {
-            file: map.path.clone(),
-            row: 1,
-            column: name.clone(),
-            rule: "this column in the header".into(),
-            found: "no such column".into(),
-        })
-        .collect();
-    if !absent.is_empty() {
-        return Err(Error::Violations(absent));
+    let mut source = Source::open(map, &path)?;
+    let plan = compile(map, source.header(), source.knows_nulls(), decision)?;
+    let mut reading = Reading { map, namespace, seen: HashMap::new(), table: empty(map, &plan.columns)? };
+    let mut violations = Vec::new();
+    while let Some(block) = source.next_block(&path, &mut violations)? {
+        reading.block(&block, &plan.columns, plan.measured.as_ref(), plan.decided.as_ref())?;
     }
-    Ok(Some(Reading { map, text: &text }.run(namespace)?))
+    let mut table = reading.table;
+    if !violations.is_empty() {
+        violations.extend(table.violations);
+        return Err(Error::Violations(violations));
+    }
+    table.violations.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
+    table.unmapped = plan.unmapped;
+    Ok(Some(table))
 }
 
-/// One pass over the text of a file whose needed columns are all there.
+fn empty(map: &FileMap, columns: &[CompiledColumn<'_>]) -> Result<MappedTable, Error> {
+    let mut frame = vec![text("patient_id", std::iter::empty()), text("visit", std::iter::empty())];
+    frame.extend(columns.iter().map(|column| Cells::new(column).column(column, &[])));
+    Ok(MappedTable {
+        id: map.id.clone(),
+        path: map.path.clone(),
+        frame: DataFrame::new(0, frame)?,
+        lines: Vec::new(),
+        measured: Vec::new(),
+        decided: Vec::new(),
+        n_records: 0,
+        violations: Vec::new(),
+        unreadable: BTreeMap::new(),
+        unmapped: Vec::new(),
+    })
+}
+
+/// A file being read: what is known so far.
 struct Reading<'a> {
     map: &'a FileMap,
-    text: &'a Delimited,
+    namespace: &'a str,
+    /// First line of every patient and visit, by a 128-bit hash.
+    seen: HashMap<u128, usize>,
+    table: MappedTable,
 }
 
 impl Reading<'_> {
-    fn cell(&self, column: &str, record: usize) -> &str {
-        self.text.position(column).and_then(|at| self.text.cells.get(at)?.get(record)).map_or("", String::as_str)
+    fn violation(&self, line: usize, broken: Broken) -> Violation {
+        Violation {
+            file: self.map.path.clone(),
+            row: line,
+            column: broken.column,
+            rule: broken.rule,
+            found: broken.found,
+        }
     }
 
-    fn violation(&self, record: usize, column: &str, rule: String, found: String) -> Violation {
-        let row = self.text.lines.get(record).copied().unwrap_or(0);
-        Violation { file: self.map.path.clone(), row, column: column.to_owned(), rule, found }
-    }
-
-    fn run(&self, namespace: &str) -> Result<MappedTable, Error> {
-        let mut violations = Vec::new();
-        let (records, patients, visits) = self.keys(namespace, &mut violations);
-        let mut keep = vec![true; records.len()];
-        let mut columns: Vec<(&Column, Vec<Option<Value>>)> = Vec::new();
-        let mapped = Dictionary::compiled()
-            .columns()
-            .filter_map(|(_, column)| Some((column, self.map.columns.get(column.name.as_str())?)));
-        for (column, source) in mapped {
-            let mut values = Vec::with_capacity(records.len());
-            for (row, &record) in records.iter().enumerate() {
-                match self.value(column, source, record) {
-                    Ok(value) => values.push(value),
-                    Err(violation) => {
-                        violations.push(violation);
-                        keep[row] = false;
-                        values.push(None);
+    fn block(
+        &mut self,
+        block: &TextTable,
+        columns: &[CompiledColumn<'_>],
+        measured: Option<&DayColumn>,
+        decided: Option<&DayColumn>,
+    ) -> Result<(), Error> {
+        let keys = self.keys(block);
+        let line = |record: usize| block.lines.get(record).copied().unwrap_or(0);
+        let read: Vec<ReadColumn<'_>> = columns
+            .par_iter()
+            .map(|column| {
+                let mut cells = Cells::new(column);
+                let mut broken = Vec::new();
+                let mut unreadable = 0;
+                for (row, key) in keys.iter().enumerate() {
+                    if let Err(found) = cells.push(column, block, key.record) {
+                        if column.lenient {
+                            unreadable += 1;
+                        } else {
+                            broken.push((row, found));
+                        }
                     }
                 }
-            }
-            columns.push((column, values));
-        }
-        let kept: Vec<usize> = (0..records.len()).filter(|&row| keep[row]).collect();
-        let mut frame = vec![
-            text_column("patient_id", kept.iter().map(|&row| Some(patients[row].clone()))),
-            text_column("visit", kept.iter().map(|&row| Some(visits[row].clone()))),
-        ];
-        frame.extend(columns.iter().map(|(column, values)| typed_column(column, &kept, values)));
-        violations.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
-        let used: Vec<&str> = self
-            .map
-            .columns
-            .values()
-            .map(|value| value.from.as_str())
-            .chain([self.map.patient.column.as_str()])
-            .chain(self.map.visit.iter().map(|visit| visit.0.as_str()))
-            .chain(self.map.only.iter().map(|only| only.column.as_str()))
+                ReadColumn { cells, broken, unreadable }
+            })
             .collect();
-        Ok(MappedTable {
-            id: self.map.id.clone(),
-            path: self.map.path.clone(),
-            frame: DataFrame::new(kept.len(), frame)?,
-            lines: kept.iter().map(|&row| self.text.lines.get(records[row]).copied().unwrap_or(0)).collect(),
-            violations,
-            unmapped: self.text.header.iter().filter(|name| !used.contains(&name.as_str())).cloned().collect(),
-        })
+        let mut keep = vec![true; keys.len()];
+        let mut days = [Vec::new(), Vec::new()];
+        for (day, values) in [measured, decided].into_iter().zip(&mut days) {
+            let Some(day) = day else { continue };
+            for (row, key) in keys.iter().enumerate() {
+                values.push(match day.read(block, key.record) {
+                    Ok(value) => value,
+                    Err(broken) => {
+                        self.table.violations.push(self.violation(line(key.record), broken));
+                        keep[row] = false;
+                        None
+                    }
+                });
+            }
+        }
+        for (column, read) in columns.iter().zip(&read) {
+            if read.unreadable > 0 {
+                *self.table.unreadable.entry(column.file_column.clone()).or_default() += read.unreadable;
+            }
+            for (row, broken) in &read.broken {
+                let at = keys.get(*row).map_or(0, |key| line(key.record));
+                self.table.violations.push(self.violation(at, broken.clone()));
+                if let Some(flag) = keep.get_mut(*row) {
+                    *flag = false;
+                }
+            }
+        }
+        let kept: Vec<usize> = (0..keys.len()).filter(|&row| keep.get(row) == Some(&true)).collect();
+        let chosen = || kept.iter().filter_map(|&row| keys.get(row));
+        let mut frame = vec![
+            text("patient_id", chosen().map(|key| Some(key.patient.as_str()))),
+            text("visit", chosen().map(|key| Some(key.visit))),
+        ];
+        frame.extend(columns.iter().zip(&read).map(|(column, read)| read.cells.column(column, &kept)));
+        self.table.frame.vstack_mut_owned(DataFrame::new(kept.len(), frame)?)?;
+        self.table.lines.extend(chosen().map(|key| line(key.record)));
+        let [measured, decided] = days;
+        let pick = |values: &[Option<f64>]| kept.iter().filter_map(|&row| values.get(row).copied()).collect::<Vec<_>>();
+        self.table.measured.extend(pick(&measured));
+        self.table.decided.extend(pick(&decided));
+        Ok(())
     }
 
     /// Records of this cohort with their canonical patient id and visit; broken or repeated keys are violations.
-    fn keys(&self, namespace: &str, violations: &mut Vec<Violation>) -> (Vec<usize>, Vec<String>, Vec<String>) {
-        let (mut records, mut patients, mut visits) = (Vec::new(), Vec::new(), Vec::new());
-        let mut first_line: HashMap<(String, String), usize> = HashMap::new();
-        for record in 0..self.text.lines.len() {
-            if let Some(only) = &self.map.only
-                && !only.equals.iter().any(|text| text == self.cell(&only.column, record).trim())
+    fn keys<'b>(&mut self, block: &'b TextTable) -> Vec<Key<'b>> {
+        let at = |name: &str| block.position(name).and_then(|index| block.column(index));
+        let key = &self.map.patient;
+        let patient_column = at(&key.column);
+        let visit_column = self.map.visit.as_ref().and_then(|visit| at(&visit.0));
+        let only = self.map.only.as_ref().and_then(|only| Some((only, at(&only.column)?)));
+        let mut keys = Vec::with_capacity(block.n_records());
+        for (record, &line) in block.lines.iter().enumerate() {
+            if let Some((only, column)) = only
+                && !only.equals.iter().any(|text| text == column.get(record).trim())
             {
                 continue;
             }
-            let key = &self.map.patient;
-            let raw = self.cell(&key.column, record).trim();
-            let id = key.pattern.captures(raw).and_then(|found| found.get(1)).map(|group| group.as_str());
-            let Some(patient) = id.and_then(|id| PatientId::new(namespace, id).ok()) else {
-                let rule = format!("a patient id that matches {}", key.pattern);
-                violations.push(self.violation(record, &key.column, rule, "another text".into()));
+            self.table.n_records += 1;
+            let found = patient_column
+                .and_then(|column| key.read(column.get(record)))
+                .and_then(|(namespace, id)| PatientId::new(namespace.unwrap_or(self.namespace), id).ok());
+            let broken = |rule: String, found: String| Broken { column: key.column.clone(), rule, found };
+            let Some(patient) = found else {
+                let broken = broken(key.rule(), "another text".into());
+                self.table.violations.push(self.violation(line, broken));
                 continue;
             };
-            let visit = match &self.map.visit {
-                Some(visit) => self.cell(&visit.0, record).trim().to_owned(),
-                None => "baseline".to_owned(),
-            };
-            let line = self.text.lines.get(record).copied().unwrap_or(0);
-            match first_line.insert((patient.expose().to_owned(), visit.clone()), line) {
-                None => {
-                    records.push(record);
-                    patients.push(patient.expose().to_owned());
-                    visits.push(visit);
-                }
-                Some(first) => violations.push(self.violation(
-                    record,
-                    &key.column,
-                    "each patient once per visit".into(),
-                    format!("the patient of row {first} again"),
-                )),
+            let visit = visit_column.map_or("baseline", |column| column.get(record).trim());
+            let patient = patient.expose().to_owned();
+            if self.map.measured.is_none()
+                && let Some(first) = self.seen.insert(key_hash(&patient, visit), line)
+            {
+                let broken = broken("each patient once per visit".into(), format!("the patient of row {first} again"));
+                self.table.violations.push(self.violation(line, broken));
+                continue;
             }
+            keys.push(Key { record, patient, visit });
         }
-        (records, patients, visits)
-    }
-
-    fn value(&self, column: &Column, source: &ValueMap, record: usize) -> Result<Option<Value>, Violation> {
-        let raw = self.cell(&source.from, record).trim();
-        if self.map.missing.iter().any(|missing| missing == raw) {
-            return Ok(None);
-        }
-        let broken = |rule: String| {
-            let found = if raw.is_empty() { "an empty field".to_owned() } else { format!("`{raw}`") };
-            self.violation(record, &source.from, rule, found)
-        };
-        let text = match &source.levels {
-            Some(levels) => match levels.get(raw) {
-                Some(canonical) => canonical.as_str(),
-                None => {
-                    let known: Vec<&str> = levels.keys().map(String::as_str).collect();
-                    return Err(broken(format!("one of {}", known.join(", "))));
-                }
-            },
-            None => raw,
-        };
-        column.parse(text).map(Some).map_err(broken)
+        keys
     }
 }
 
-fn text_column(name: &str, values: impl Iterator<Item = Option<String>>) -> FrameColumn {
+struct Key<'a> {
+    record: usize,
+    patient: String,
+    visit: &'a str,
+}
+
+/// Two independent 64-bit hashes: two different keys share all 128 bits with a chance of about 1e-25 in ten million.
+fn key_hash(patient: &str, visit: &str) -> u128 {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, patient, visit).hash(&mut hasher);
+        u128::from(hasher.finish())
+    };
+    (half(0) << 64) | half(1)
+}
+
+/// One column of one block, read.
+struct ReadColumn<'a> {
+    cells: Cells<'a>,
+    /// Rows of the block whose cell breaks a rule.
+    broken: Vec<(usize, Broken)>,
+    /// Cells that could not be read and are missing, as declared.
+    unreadable: usize,
+}
+
+/// The values of one column in one block.
+enum Cells<'a> {
+    Number(Vec<Option<f64>>),
+    Boolean(Vec<Option<bool>>),
+    Word(Vec<Option<&'a str>>),
+}
+
+impl<'a> Cells<'a> {
+    fn new(column: &CompiledColumn<'_>) -> Self {
+        match column.column.kind {
+            Kind::Number { .. } => Self::Number(Vec::new()),
+            Kind::Boolean { .. } => Self::Boolean(Vec::new()),
+            Kind::Level { .. } | Kind::Text { .. } => Self::Word(Vec::new()),
+        }
+    }
+
+    /// Reads one cell; on a broken rule the value is missing and the rule is returned.
+    fn push(&mut self, column: &CompiledColumn<'a>, block: &'a TextTable, record: usize) -> Result<(), Broken> {
+        match self {
+            Self::Number(values) => store(values, column.number(block, record)),
+            Self::Boolean(values) => store(values, column.boolean(block, record)),
+            Self::Word(values) => store(values, column.word(block, record)),
+        }
+    }
+
+    fn column(&self, column: &CompiledColumn<'_>, kept: &[usize]) -> FrameColumn {
+        let name = column.column.name.as_str();
+        match self {
+            Self::Number(values) => Series::new(name.into(), chosen(values, kept)).into(),
+            Self::Boolean(values) => Series::new(name.into(), chosen(values, kept)).into(),
+            Self::Word(values) => text(name, chosen(values, kept).into_iter()),
+        }
+    }
+}
+
+fn store<T>(values: &mut Vec<Option<T>>, read: Result<Option<T>, Broken>) -> Result<(), Broken> {
+    match read {
+        Ok(value) => {
+            values.push(value);
+            Ok(())
+        }
+        Err(broken) => {
+            values.push(None);
+            Err(broken)
+        }
+    }
+}
+
+fn chosen<T: Copy>(values: &[Option<T>], kept: &[usize]) -> Vec<Option<T>> {
+    kept.iter().map(|&row| values.get(row).copied().flatten()).collect()
+}
+
+fn text<'a>(name: &str, values: impl Iterator<Item = Option<&'a str>>) -> FrameColumn {
     Series::new(name.into(), values.collect::<Vec<_>>()).into()
-}
-
-fn typed_column(column: &Column, kept: &[usize], values: &[Option<Value>]) -> FrameColumn {
-    let chosen = kept.iter().map(|&row| values.get(row).and_then(Option::as_ref));
-    match column.kind {
-        Kind::Number { .. } => {
-            let numbers: Vec<Option<f64>> = chosen
-                .map(|value| if let Some(Value::Number(number)) = value { Some(*number) } else { None })
-                .collect();
-            Series::new(column.name.as_str().into(), numbers).into()
-        }
-        Kind::Boolean { .. } => {
-            let flags: Vec<Option<bool>> =
-                chosen.map(|value| if let Some(Value::Boolean(flag)) = value { Some(*flag) } else { None }).collect();
-            Series::new(column.name.as_str().into(), flags).into()
-        }
-        Kind::Level { .. } => {
-            let words =
-                chosen.map(|value| if let Some(Value::Level(word)) = value { Some(word.clone()) } else { None });
-            text_column(&column.name, words)
-        }
-    }
 }

@@ -5,11 +5,26 @@
 //! and arrow enter here. Deliberately absent: joins across files (`fusion`) and any statistics.
 
 mod arrow_file;
+mod compiled;
 mod delimited;
+mod embedding_file;
 mod error;
+mod fhir;
+mod json_rows;
+mod lines;
 mod mapped;
+mod matrix_file;
+mod source;
+mod text;
+mod workbook;
 
 pub use arrow_file::{read_table, with_metadata, write_table};
-pub use delimited::{Delimited, read_delimited};
+pub use delimited::{DelimitedReader, Layout, read_delimited};
+pub use embedding_file::{EmbeddingBatch, EmbeddingReader, read_embedding_map};
 pub use error::Error;
-pub use mapped::{MappedTable, read_mapped};
+pub use fhir::{FhirCounts, FhirError, FhirMap, FhirTable, read_fhir};
+pub use json_rows::read_json_rows;
+pub use mapped::{DayKey, MappedTable, read_mapped};
+pub use matrix_file::MatrixWriter;
+pub use text::{TextColumn, TextTable};
+pub use workbook::{WorkbookError, read_workbook};

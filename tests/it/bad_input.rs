@@ -189,7 +189,7 @@ fn wrong_usage_is_exit_code_two() {
     assert_eq!(regimen(["assess", "--cohort", "demo", "--patient", "1", "--out", "x.pdf"]).code, 2);
     let cohort = regimen(["check", "no-such-cohort"]);
     assert_eq!(cohort.code, 1);
-    assert!(cohort.stderr.contains("expected one of demo, ispy2"), "{}", cohort.stderr);
+    assert!(cohort.stderr.contains("expected one of demo, duke, gbsg, ispy2"), "{}", cohort.stderr);
 }
 
 #[test]

@@ -26,12 +26,16 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 10] = [
+const DOORS: [(&str, &[&str]); 14] = [
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
     ("candle", &["embed"]),
     ("polars", &["tables", "genomics", "fusion", "study"]),
     ("arrow", &["tables"]),
+    ("parquet", &["tables"]),
+    ("calamine", &["tables"]),
+    ("linfa_linalg", &["learn"]),
+    ("ndarray", &["learn"]),
     ("hessboost", &["learn"]),
     ("askama", &["report", "web"]),
     ("actix_web", &["web"]),

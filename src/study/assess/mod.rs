@@ -56,7 +56,11 @@ pub struct AssessedCohort {
 /// What fusion refuses; [`Error::Fusion`] when a model's inputs have the wrong type; [`Error::Unsupported`] without
 /// a model.
 pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
-    let options = FuseOptions { embeddings: request.embeddings.clone(), skip_invalid: request.skip_invalid };
+    let options = FuseOptions {
+        embeddings: request.embeddings.clone(),
+        skip_invalid: request.skip_invalid,
+        ..FuseOptions::default()
+    };
     let fused = fuse(&request.cohort, &request.data, &options)?;
     let fusion = fused.report.clone();
     let table = FusedTable::new(&request.cohort, &request.data, fused)?;
