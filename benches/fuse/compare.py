@@ -27,4 +27,4 @@ ib, vb = take(peer, "pid", b, wanted=True)
 at = {k: i for i, k in enumerate(ib)}
 worst = np.abs(va - vb[[at[k] for k in ia]]).max(0)
 print({"rows compared": len(ia), "columns": len(a), "largest difference": float(worst.max()), "in": a[int(worst.argmax())]})
-sys.exit(worst.max() > 2e-5)
+sys.exit(int(worst.max() > 2e-5))

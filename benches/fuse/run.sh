@@ -7,6 +7,7 @@ for _ in $(seq "$repeats"); do
   python3 - "$bin" "$here" "$dir" <<'PY'
 import json, os, resource, subprocess, sys, time
 b, here, d = sys.argv[1:]
+[os.remove(f) for f in [f"{d}/out_regimen.arrow"] if os.path.exists(f)]
 t = time.perf_counter()
 p = subprocess.run([b, "fuse", f"{here}/cohort.toml", "--data", d, "--recipe", f"{here}/recipe.toml", "--out", f"{d}/out_regimen.arrow", "--threads", "2", "--json", f"{d}/out_regimen.json"], stdout=subprocess.DEVNULL)
 r = resource.getrusage(resource.RUSAGE_CHILDREN)

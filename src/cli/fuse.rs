@@ -167,6 +167,11 @@ pub(crate) fn remark(report: &FusionReport) {
     for violation in &report.violations {
         eprintln!("left out: {violation}");
     }
+    for (file, counts) in &report.left_out {
+        for (what, n) in counts {
+            eprintln!("{file}: {what}: {n}");
+        }
+    }
     for conflict in &report.conflicts {
         let rows: Vec<String> = conflict.rows.iter().map(ToString::to_string).collect();
         eprintln!(

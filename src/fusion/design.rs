@@ -105,8 +105,8 @@ impl Design {
 
     /// The design without the columns of one source.
     #[must_use]
-    pub(super) fn without(&self, source: Option<&str>) -> Self {
-        let kept = |column: &&DesignColumn| Some(column.source.as_str()) != source;
+    pub(super) fn without(&self, source: &str) -> Self {
+        let kept = |column: &&DesignColumn| column.source != source;
         Self { columns: self.columns.iter().filter(kept).cloned().collect(), reductions: self.reductions.clone() }
     }
 

@@ -12,7 +12,7 @@ pub(super) enum Raw {
     /// Numbers, and booleans as 1 and 0; missing is NaN.
     Numbers(Vec<f32>),
     /// Index of the level; `None` is missing.
-    Levels(Vec<Option<usize>>, Vec<String>),
+    Levels(Vec<Option<u16>>, Vec<String>),
     /// Rows of `width` components; missing is NaN throughout.
     Rows(Vec<f32>, usize),
 }
@@ -29,7 +29,7 @@ impl Raw {
             }
             (Self::Numbers(values), Encoding::Number | Encoding::Boolean) => values.clone(),
             (Self::Levels(codes, words), Encoding::Level(level)) => {
-                let this = words.iter().position(|word| word == level);
+                let this = words.iter().position(|word| word == level).and_then(|at| u16::try_from(at).ok());
                 codes.iter().map(|code| code.map_or(f32::NAN, |_| flag(*code == this))).collect()
             }
             (Self::Rows(values, width), Encoding::Component(at) | Encoding::Principal(at)) if at < width => {
@@ -59,7 +59,7 @@ pub(super) fn raw(
         DataType::Null => Ok(Raw::Absent),
         DataType::Boolean => Ok(Raw::Numbers(column.bool()?.iter().map(|cell| cell.map_or(f32::NAN, flag)).collect())),
         DataType::String => {
-            let code: HashMap<&str, usize> = levels.iter().enumerate().map(|(at, level)| (*level, at)).collect();
+            let code: HashMap<&str, u16> = levels.iter().copied().zip(0..).collect();
             let mut codes = Vec::with_capacity(column.len());
             for (row, cell) in column.str()?.iter().enumerate() {
                 codes.push(match cell {

@@ -8,7 +8,7 @@ use super::encode::{Raw, embedding_rows, raw};
 use super::{Design, DesignColumn, Encoding, Error};
 use crate::learn::PrincipalComponents;
 use crate::schema::{Dictionary, Kind, Known};
-use crate::stats::{ExactMoments, quantile};
+use crate::stats::ExactMoments;
 
 /// What is done to the columns before a model sees them. Nothing by default: trees take missing values as they are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -114,34 +114,50 @@ impl Design {
         if preprocessing.is_none() {
             return Ok(self.clone());
         }
+        let sources = self.sources();
+        let parts: Vec<(Vec<DesignColumn>, Option<PrincipalComponents>)> = sources
+            .par_iter()
+            .map(|source| self.source_fitted_on(source, frame, preprocessing))
+            .collect::<Result<_, Error>>()?;
         let mut fitted = Self::default();
-        for source in self.sources() {
-            if let (Some(&n_components), Ok(DataType::Array(_, width))) =
-                (preprocessing.reduce.get(source), frame.column(source).map(|column| column.dtype()))
-            {
-                let rows = embedding_rows(in_order(frame)?.column(source)?, *width)?;
-                let reduction = PrincipalComponents::fit(&rows, *width, n_components)?;
-                fitted.reductions.insert(source.to_owned(), reduction);
-            }
-            let raw = raw(frame, source, &self.levels(source), fitted.reductions.get(source))?;
-            let mut columns: Vec<DesignColumn> =
-                self.columns.iter().filter(|column| column.source == source).cloned().collect();
-            columns.par_iter_mut().for_each(|column| fit_column(column, &raw, frame.height(), preprocessing));
-            let any_missing = raw.column(&Encoding::Missing, frame.height()).contains(&1.0);
-            if preprocessing.impute == Impute::Median && any_missing {
-                let group = columns.first().map(|column| column.group.clone()).unwrap_or_default();
-                columns.push(DesignColumn {
-                    name: format!("{source}?"),
-                    source: source.to_owned(),
-                    group,
-                    encoding: Encoding::Missing,
-                    fill: None,
-                    scale: None,
-                });
-            }
+        for (source, (columns, reduction)) in sources.into_iter().zip(parts) {
             fitted.columns.extend(columns);
+            fitted.reductions.extend(reduction.map(|reduction| (source.to_owned(), reduction)));
         }
         Ok(fitted)
+    }
+
+    /// The columns of one source with what was fitted on `frame`, and its reduction.
+    fn source_fitted_on(
+        &self,
+        source: &str,
+        frame: &DataFrame,
+        preprocessing: &Preprocessing,
+    ) -> Result<(Vec<DesignColumn>, Option<PrincipalComponents>), Error> {
+        let reduction = match (preprocessing.reduce.get(source), frame.column(source).map(|column| column.dtype())) {
+            (Some(&n_components), Ok(DataType::Array(_, width))) => {
+                let rows = embedding_rows(in_order(frame)?.column(source)?, *width)?;
+                Some(PrincipalComponents::fit(&rows, *width, n_components)?)
+            }
+            _ => None,
+        };
+        let raw = raw(frame, source, &self.levels(source), reduction.as_ref())?;
+        let mut columns: Vec<DesignColumn> =
+            self.columns.iter().filter(|column| column.source == source).cloned().collect();
+        columns.par_iter_mut().for_each(|column| fit_column(column, &raw, frame.height(), preprocessing));
+        let any_missing = raw.column(&Encoding::Missing, frame.height()).contains(&1.0);
+        if preprocessing.impute == Impute::Median && any_missing {
+            let group = columns.first().map(|column| column.group.clone()).unwrap_or_default();
+            columns.push(DesignColumn {
+                name: format!("{source}?"),
+                source: source.to_owned(),
+                group,
+                encoding: Encoding::Missing,
+                fill: None,
+                scale: None,
+            });
+        }
+        Ok((columns, reduction))
     }
 
     /// Number of missing cells of `frame` that the design fills, by source column.
@@ -212,9 +228,17 @@ fn fit_column(column: &mut DesignColumn, raw: &Raw, n_rows: usize, preprocessing
     }
 }
 
+/// The median by selection; of an even number the point halfway between the middle two. NaN without values.
 fn median(values: &[f32]) -> f32 {
-    let known: Vec<f64> = values.iter().filter(|value| !value.is_nan()).map(|value| f64::from(*value)).collect();
-    quantile(&known, 0.5).map_or(f32::NAN, |median| median as f32)
+    let mut known: Vec<f32> = values.iter().filter(|value| !value.is_nan()).copied().collect();
+    if known.is_empty() {
+        return f32::NAN;
+    }
+    let (middle, even) = (known.len() / 2, known.len().is_multiple_of(2));
+    let (below, upper, _) = known.select_nth_unstable_by(middle, f32::total_cmp);
+    let upper = f64::from(*upper);
+    let lower = below.iter().copied().max_by(f32::total_cmp).filter(|_| even).map_or(upper, f64::from);
+    (lower + 0.5 * (upper - lower)) as f32
 }
 
 fn majority(values: &[f32]) -> f32 {
@@ -258,4 +282,27 @@ fn in_order(frame: &DataFrame) -> Result<DataFrame, Error> {
 
 fn absent(column: &str, expected: &'static str) -> Error {
     Error::Feature { column: column.to_owned(), expected, found: "no such column".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::quantile;
+
+    #[test]
+    fn the_median_by_selection_is_the_quantile() {
+        for values in [vec![3.0], vec![1.0, 4.0], vec![5.0, -1.0, 5.0], vec![2.5, 9.0, -3.0, 0.25, 7.0, 2.5]] {
+            let sorted: Vec<f64> = values.iter().map(|value| f64::from(*value)).collect();
+            let with_gap: Vec<f32> = values.iter().copied().chain([f32::NAN]).collect();
+            assert_eq!(f64::from(median(&with_gap)), quantile(&sorted, 0.5).unwrap());
+        }
+        assert!(median(&[f32::NAN]).is_nan());
+    }
+
+    #[test]
+    fn values_too_large_for_exact_sums_are_summed_in_sorted_order() {
+        let forward = mean_and_sd(&mut vec![3e6, 1.0, f32::NAN, 2e6]);
+        assert_eq!(forward, mean_and_sd(&mut vec![f32::NAN, 2e6, 3e6, 1.0]));
+        assert!((forward.0 - 5_000_001.0 / 3.0).abs() < 1e-6);
+    }
 }

@@ -181,6 +181,7 @@ impl Samples<'_> {
             n_records: n_rows,
             violations: Vec::new(),
             unreadable: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             unmapped: Vec::new(),
         })
     }

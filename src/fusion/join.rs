@@ -63,6 +63,7 @@ pub fn fuse(cohort: &CohortDefinition, data: &Path, options: &FuseOptions) -> Re
         frame = embed_columns(frame, modality, &embeddings, &mut report)?;
     }
     frame = ordered(frame, &mut report)?;
+    frame.rechunk_mut_par();
     report.n_rows = frame.height();
     Ok(Fused { frame, report })
 }
@@ -99,6 +100,9 @@ fn read_files(
         }
         if !table.unmapped.is_empty() {
             report.ignored_columns.insert(table.path.clone(), table.unmapped.clone());
+        }
+        if !table.left_out.is_empty() {
+            report.left_out.insert(table.path.clone(), table.left_out.clone());
         }
         if !table.unreadable.is_empty() {
             report.unreadable.insert(table.path.clone(), table.unreadable.clone());
@@ -201,12 +205,16 @@ pub(super) fn key_pairs(frame: &DataFrame) -> Result<Vec<(String, String)>, Erro
 fn ordered(mut frame: DataFrame, report: &mut FusionReport) -> Result<DataFrame, Error> {
     let mut genomic = vec![false; frame.height()];
     for table in Dictionary::compiled().tables() {
-        let mut present = vec![false; frame.height()];
-        for column in table.columns.iter().filter_map(|column| frame.column(&column.name).ok()) {
-            for (flag, known) in present.iter_mut().zip(column.is_not_null().iter()) {
-                *flag |= known == Some(true);
-            }
+        let columns: Vec<_> = table.columns.iter().filter_map(|column| frame.column(&column.name).ok()).collect();
+        let complete = columns.iter().any(|column| column.null_count() == 0);
+        let mut present = vec![complete; frame.height()];
+        for column in columns {
             report.missing.insert(column.name().to_string(), column.null_count());
+            if !complete {
+                for (flag, known) in present.iter_mut().zip(column.is_not_null().iter()) {
+                    *flag |= known == Some(true);
+                }
+            }
         }
         if GENOMIC_TABLES.contains(&table.name.as_str()) {
             genomic.iter_mut().zip(&present).for_each(|(any, here)| *any |= here);

@@ -65,6 +65,9 @@ pub struct FusionReport {
     pub windows: BTreeMap<String, WindowCounts>,
     /// Per file and column: cells that could not be read and are missing, where the definition says so.
     pub unreadable: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Per file: what its reader left out by its own rules, in words.
+    #[serde(default)]
+    pub left_out: BTreeMap<String, BTreeMap<String, usize>>,
     /// Rows with something known, per table of the dictionary and per modality.
     pub known: BTreeMap<String, usize>,
     /// Missing values per column.

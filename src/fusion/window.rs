@@ -108,6 +108,7 @@ mod tests {
             n_records: rows.len(),
             violations: vec![],
             unreadable: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             unmapped: vec![],
         }
     }

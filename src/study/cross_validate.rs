@@ -1,13 +1,15 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
 use super::evaluation::{Scored, auc_difference};
 use super::fit::{choose, missing_groups, pick, split};
+use super::spec::SplitSpec;
 use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
 use crate::learn::{BoostedBag, DesignMatrix};
+use crate::stats::split::{Split, by_period, leave_one_centre_out};
 use crate::stats::{expit, folds};
 use crate::terms::{Estimate, PatientId};
 
@@ -53,25 +55,23 @@ pub fn cross_validate(
     } else {
         DesignMatrix { names: Vec::new(), n_rows: 0, values: Vec::new() }
     };
-    let patients = rows.patient_numbers();
     let evaluation = &spec.evaluation;
-    let mut tasks = Vec::new();
-    for repeat in 0..evaluation.n_repeats {
-        let seed = folds::repeat_seed(spec.seed, repeat);
-        let fold_of = folds::stratified_folds(&rows.y, Some(&patients), evaluation.n_folds, seed)?;
-        tasks.extend((0..evaluation.n_folds).map(|fold| (repeat, fold, seed, fold_of.clone())));
-    }
+    let tasks = splits(spec, &rows)?;
+    let n_repeats = tasks.iter().map(|task| task.repeat + 1).max().unwrap_or(1);
     let total = tasks.len();
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let run = |(repeat, fold, seed, fold_of): (usize, usize, u64, Vec<usize>)| {
-        let (inside, outside) = split(&fold_of, fold);
-        let result = one_fold(spec, &design, &rows, &x, (&inside, &outside), seed + fold as u64, refit, progress);
+    let run = |task: Task| {
+        let Task { repeat, seed, inside, outside } = task;
+        let result = one_fold(spec, &design, &rows, &x, (&inside, &outside), seed, refit, progress);
         progress.step("cross-validation folds", done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, total);
         result.map(|p| Fold { repeat, rows: outside, p })
     };
     let results: Vec<Fold> = tasks.into_par_iter().map(run).collect::<Result<_, Error>>()?;
+    // A split by period judges the later rows only.
+    let judged: Vec<usize> =
+        results.iter().flat_map(|fold| fold.rows.iter().copied()).collect::<BTreeSet<usize>>().into_iter().collect();
     let n_blankings = 1 + spec.missing.groups.len() + usize::from(spec.missing.groups.len() > 1);
-    let mut repeats = vec![vec![vec![0.0; rows.y.len()]; evaluation.n_repeats]; n_blankings];
+    let mut repeats = vec![vec![vec![0.0; rows.y.len()]; n_repeats]; n_blankings];
     for fold in &results {
         for (blanking, p) in fold.p.iter().enumerate() {
             for (row, p) in fold.rows.iter().zip(p) {
@@ -84,21 +84,26 @@ pub fn cross_validate(
         }
     }
     let mut scored = repeats.into_iter().map(|repeats| Scored {
-        y: rows.y.clone(),
-        repeats,
-        subtypes: rows.subtypes.clone(),
-        patient_ids: rows.patients.iter().map(|patient| patient.expose().to_owned()).collect(),
+        y: pick(&rows.y, &judged),
+        repeats: repeats.iter().map(|repeat| pick(repeat, &judged)).collect(),
+        subtypes: pick(&rows.subtypes, &judged),
+        patient_ids: pick(&rows.patients, &judged).iter().map(|patient| patient.expose().to_owned()).collect(),
     });
     let full = scored.next().ok_or(Error::Interrupted)?;
     let method = format!(
-        "{} × {}-fold cross-validation by patient, settings chosen inside each training fold{}",
-        evaluation.n_repeats,
-        evaluation.n_folds,
+        "{}, settings chosen inside each training fold{}",
+        match &evaluation.split {
+            SplitSpec::Patient => {
+                format!("{} × {}-fold cross-validation by patient", evaluation.n_repeats, evaluation.n_folds)
+            }
+            SplitSpec::Centre { column } => format!("each of {total} centres (`{column}`) held out in turn"),
+            SplitSpec::Period { column, from } => format!("rows with `{column}` from {from} held out"),
+        },
         if refit.is_some() { ", encoder refitted inside each training fold" } else { "" }
     );
     let mut result =
         full.evaluate(&spec.name, &method, (0, rows.n_before - rows.y.len()), evaluation.n_resamples, spec.seed)?;
-    result.cells = full.cells(&rows.table.texts("arm")?)?;
+    result.cells = full.cells(&pick(&rows.table.texts("arm")?, &judged))?;
     result.spec_sha256 = spec.sha256();
     result.data_sha256.clone_from(&table.sha256);
     let names = blankings(spec).into_iter().skip(1);
@@ -107,6 +112,50 @@ pub fn cross_validate(
         .filter_map(|(without, scored)| scored.ladder_step(without, evaluation.n_resamples, spec.seed))
         .collect();
     Ok(CrossValidation { evaluation: result, scored: full })
+}
+
+/// One model of the outer evaluation.
+struct Task {
+    repeat: usize,
+    seed: u64,
+    inside: Vec<usize>,
+    outside: Vec<usize>,
+}
+
+/// The outer splits of a specification; a patient is on one side of each.
+fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
+    let evaluation = &spec.evaluation;
+    let task = |at: usize, split: Split| Task {
+        repeat: 0,
+        seed: spec.seed + at as u64,
+        inside: split.train,
+        outside: split.test,
+    };
+    match &evaluation.split {
+        SplitSpec::Patient => {
+            let patients = rows.patient_numbers();
+            let mut tasks = Vec::new();
+            for repeat in 0..evaluation.n_repeats {
+                let seed = folds::repeat_seed(spec.seed, repeat);
+                let fold_of = folds::stratified_folds(&rows.y, Some(&patients), evaluation.n_folds, seed)?;
+                tasks.extend((0..evaluation.n_folds).map(|fold| {
+                    let (inside, outside) = split(&fold_of, fold);
+                    Task { repeat, seed: seed + fold as u64, inside, outside }
+                }));
+            }
+            Ok(tasks)
+        }
+        SplitSpec::Centre { column } => {
+            let labels = rows.table.texts(column)?;
+            let labels: Vec<Option<&str>> = labels.iter().map(Option::as_deref).collect();
+            let splits = leave_one_centre_out(&rows.patients, &labels)?;
+            Ok(splits.into_iter().enumerate().map(|(at, (_, split))| task(at, split)).collect())
+        }
+        SplitSpec::Period { column, from } => {
+            let split = by_period(&rows.patients, &rows.table.numbers(column)?, from)?;
+            Ok(vec![task(0, split)])
+        }
+    }
 }
 
 /// The paired difference of AUC, `a` minus `b`, when both were cross-validated on the same patients.

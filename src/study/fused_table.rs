@@ -189,6 +189,21 @@ impl FusedTable {
         Ok(text.iter().map(|cell| cell.map(str::to_owned)).collect())
     }
 
+    /// A number column; null everywhere when the table has none of that name.
+    ///
+    /// # Errors
+    /// [`Error::Column`] when the column is not a number.
+    pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, Error> {
+        let Ok(column) = self.frame.column(name) else { return Ok(vec![None; self.frame.height()]) };
+        let numbers = column.f64().map_err(|_| Error::Column {
+            table: "the fused table".into(),
+            column: name.to_owned(),
+            expected: "number",
+            found: column.dtype().to_string(),
+        })?;
+        Ok(numbers.iter().collect())
+    }
+
     /// Receptor subtype of every row, where HR and HER2 are both known.
     ///
     /// # Errors

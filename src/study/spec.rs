@@ -120,11 +120,41 @@ pub struct EvaluationSpec {
     pub n_refits: NonZeroUsize,
     /// Bootstrap resamples of patients for intervals.
     pub n_resamples: usize,
+    /// Who is held out; whichever it is, a patient is never on both sides.
+    #[serde(skip_serializing_if = "SplitSpec::is_patient")]
+    pub split: SplitSpec,
+}
+
+/// Who is held out in the outer evaluation.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SplitSpec {
+    /// Random folds of patients, stratified by outcome, repeated.
+    #[default]
+    Patient,
+    /// Each centre in turn, once.
+    Centre {
+        /// Text column of the fused table.
+        column: String,
+    },
+    /// The rows from a period onwards, once; the model is fitted on the earlier ones.
+    Period {
+        /// Number column of the fused table, such as `diagnosis_year`.
+        column: String,
+        /// First value of the test rows.
+        from: f64,
+    },
+}
+
+impl SplitSpec {
+    fn is_patient(&self) -> bool {
+        *self == Self::Patient
+    }
 }
 
 impl Default for EvaluationSpec {
     fn default() -> Self {
-        Self { n_folds: 5, n_repeats: 5, n_refits: refits(25), n_resamples: 2000 }
+        Self { n_folds: 5, n_repeats: 5, n_refits: refits(25), n_resamples: 2000, split: SplitSpec::Patient }
     }
 }
 

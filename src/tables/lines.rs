@@ -1,7 +1,6 @@
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Read;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A line end: where its last byte is, and whether it counts as one (the `\r` of `\r\n` does not).
 #[derive(Debug, Clone, Copy)]
@@ -21,20 +20,24 @@ struct Found {
 #[derive(Debug)]
 pub(super) struct LineReader<R> {
     inner: R,
-    found: Rc<RefCell<Found>>,
+    found: Arc<Mutex<Found>>,
 }
 
 /// Line numbers of increasing byte positions in what a [`LineReader`] has handed through.
 #[derive(Debug)]
 pub(super) struct Lines {
-    found: Rc<RefCell<Found>>,
+    found: Arc<Mutex<Found>>,
     line: usize,
+}
+
+fn locked(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
+    found.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<R: Read> LineReader<R> {
     pub(super) fn new(inner: R) -> (Self, Lines) {
-        let found = Rc::new(RefCell::new(Found::default()));
-        (Self { inner, found: Rc::clone(&found) }, Lines { found, line: 1 })
+        let found = Arc::new(Mutex::new(Found::default()));
+        (Self { inner, found: Arc::clone(&found) }, Lines { found, line: 1 })
     }
 }
 
@@ -42,7 +45,7 @@ impl<R: Read> Read for LineReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.inner.read(buffer)?;
         let bytes = buffer.get(..n).unwrap_or_default();
-        let mut found = self.found.borrow_mut();
+        let mut found = locked(&self.found);
         if n > 0 && found.after_return && bytes.first() != Some(&b'\n') {
             count_last_return(&mut found);
         }
@@ -72,7 +75,7 @@ fn count_last_return(found: &mut Found) {
 impl Lines {
     /// The line of the record that starts at `byte`, or after the line ends that stand there.
     pub(super) fn of(&mut self, byte: u64) -> usize {
-        let mut found = self.found.borrow_mut();
+        let mut found = locked(&self.found);
         let mut at = byte;
         while let Some(end) = found.ends.front().copied() {
             if end.at > at {

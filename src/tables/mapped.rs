@@ -32,6 +32,8 @@ pub struct MappedTable {
     pub violations: Vec<Violation>,
     /// Per column of the file: cells that could not be read and are missing, where the definition says so.
     pub unreadable: BTreeMap<String, usize>,
+    /// What the reader left out by its own rules (FHIR resources without a code of the map, …), in words with counts.
+    pub left_out: BTreeMap<String, usize>,
     /// Columns of the file that the definition does not map.
     pub unmapped: Vec<String>,
 }
@@ -61,10 +63,27 @@ pub fn read_mapped(
     let mut source = Source::open(map, &path)?;
     let plan = compile(map, source.header(), source.knows_nulls(), decision)?;
     let mut reading = Reading { map, namespace, seen: HashMap::new(), table: empty(map, &plan.columns)? };
-    let mut violations = Vec::new();
-    while let Some(block) = source.next_block(&path, &mut violations)? {
-        reading.block(&block, &plan.columns, plan.measured.as_ref(), plan.decided.as_ref())?;
-    }
+    reading.table.left_out = source.left_out();
+    // One thread reads a block while the others check the one before.
+    let mut violations = std::thread::scope(|scope| -> Result<Vec<Violation>, Error> {
+        let (send, receive) = std::sync::mpsc::sync_channel::<TextTable>(1);
+        let read = scope.spawn(move || {
+            let mut violations = Vec::new();
+            while let Some(block) = source.next_block(&path, &mut violations)? {
+                if send.send(block).is_err() {
+                    break;
+                }
+            }
+            Ok(violations)
+        });
+        for block in receive {
+            reading.block(&block, &plan.columns, plan.measured.as_ref(), plan.decided.as_ref())?;
+        }
+        match read.join() {
+            Ok(violations) => violations,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })?;
     let mut table = reading.table;
     if !violations.is_empty() {
         violations.extend(table.violations);
@@ -88,6 +107,7 @@ fn empty(map: &FileMap, columns: &[CompiledColumn<'_>]) -> Result<MappedTable, E
         n_records: 0,
         violations: Vec::new(),
         unreadable: BTreeMap::new(),
+        left_out: BTreeMap::new(),
         unmapped: Vec::new(),
     })
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -9,10 +10,10 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::delimited::BLOCK;
-use super::{DelimitedReader, Error, FhirMap, Layout, TextTable, read_fhir, read_workbook};
+use super::{DelimitedReader, Error, FhirMap, Layout, TextTable, read_workbook};
 use crate::schema::{FileMap, Violation, embedded};
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// Any file that a cohort may bring, as blocks of text records.
 pub(super) enum Source {
@@ -21,7 +22,7 @@ pub(super) enum Source {
     /// Arrow and Parquet record batches.
     Typed { header: Vec<String>, batches: Batches, n_before: usize, expected: &'static str },
     /// Workbooks and bundles, read at once.
-    Whole { header: Vec<String>, table: Option<TextTable> },
+    Whole { header: Vec<String>, table: Option<TextTable>, left_out: BTreeMap<String, usize> },
 }
 
 impl Source {
@@ -41,7 +42,8 @@ impl Source {
             };
             let map_of = FhirMap::parse(&text, &place)?;
             let bytes = std::fs::read(path).map_err(failed)?;
-            return Ok(Self::whole(read_fhir(&bytes, &map.path, &map_of)?));
+            let read = map_of.read(&bytes, &map.path)?;
+            return Ok(Self::whole(read.table, read.counts.left_out()));
         }
         match path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase().as_str() {
             "csv" | "tsv" | "txt" => {
@@ -64,7 +66,7 @@ impl Source {
             }
             "arrow" | "feather" => Self::ipc(path),
             "xlsx" | "xlsm" | "xls" | "xlsb" | "ods" => {
-                Ok(Self::whole(read_workbook(path, &map.path, map.sheet.as_deref())?))
+                Ok(Self::whole(read_workbook(path, &map.path, map.sheet.as_deref())?, BTreeMap::new()))
             }
             _ => Err(Error::Extension { path: path.into() }),
         }
@@ -89,8 +91,16 @@ impl Source {
         Ok(Self::Typed { header, batches, n_before: 0, expected })
     }
 
-    fn whole(table: TextTable) -> Self {
-        Self::Whole { header: table.header.clone(), table: Some(table) }
+    fn whole(table: TextTable, left_out: BTreeMap<String, usize>) -> Self {
+        Self::Whole { header: table.header.clone(), table: Some(table), left_out }
+    }
+
+    /// What the reader left out by its own rules, in words with counts.
+    pub(super) fn left_out(&self) -> BTreeMap<String, usize> {
+        match self {
+            Self::Whole { left_out, .. } => left_out.clone(),
+            _ => BTreeMap::new(),
+        }
     }
 
     /// The column names.

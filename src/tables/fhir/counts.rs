@@ -31,6 +31,33 @@ pub struct FhirCounts {
     pub disagreeing: BTreeMap<String, usize>,
 }
 
+impl FhirCounts {
+    /// What was left out, as words with counts; empty when everything was used.
+    #[must_use]
+    pub fn left_out(&self) -> BTreeMap<String, usize> {
+        let single = [
+            ("entries without a resource", self.empty_entries),
+            ("further pages of the search that are not here", usize::from(self.more_pages)),
+            ("patients without the diagnosis that the map asks for", self.patients_without_diagnosis),
+        ];
+        let grouped = [
+            ("resources of another type", &self.other_types),
+            ("resources of a patient who is not in the file", &self.unknown_patients),
+            ("left out for their status", &self.left_out_by_status),
+            ("resources with no code of the map", &self.unmapped_codes),
+            ("without a usable value", &self.without_value),
+            ("values left out by a rule of the map", &self.left_out_values),
+            ("values not shown to lie before treatment", &self.outside_time),
+            ("patients whose values disagree", &self.disagreeing),
+        ];
+        let single = single.into_iter().map(|(what, n)| (what.to_owned(), n));
+        let grouped = grouped
+            .into_iter()
+            .flat_map(|(what, counts)| counts.iter().map(move |(key, n)| (format!("{what}: {key}"), *n)));
+        single.chain(grouped).filter(|(_, n)| *n > 0).collect()
+    }
+}
+
 /// Adds one under a key.
 pub(super) fn count(counts: &mut BTreeMap<String, usize>, key: &str) {
     *counts.entry(key.to_owned()).or_default() += 1;
