@@ -1,8 +1,10 @@
 //! One row per patient and visit, and the numeric matrix that models see.
 //!
-//! Lives here: the join of a cohort's checked tables with image embeddings ([`fuse`]) and the design, fitted
-//! once and replayed at prediction ([`Design`]). May import F0 to F3; of `learn` only the matrix type. polars is
-//! used here. Deliberately absent: estimators and anything that looks at an outcome to build a feature.
+//! Lives here: the join of a cohort's checked tables, genomic scores and image embeddings, with time windows against the
+//! treatment decision ([`fuse`]); the recipe from fused rows to numbers, fitted on training rows and replayed to the
+//! bit ([`Design`], [`Preprocessing`]); and the same recipe over embeddings that are too large to hold
+//! ([`write_matrix`]). May import F0 to F3; of `learn` only the matrix type and principal components. polars is used
+//! here. Deliberately absent: estimators and anything that looks at an outcome to build a feature.
 
 mod design;
 mod embeddings;

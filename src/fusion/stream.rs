@@ -65,12 +65,12 @@ pub fn write_matrix(
     out: &Path,
     metadata: impl FnOnce(&WrittenMatrix) -> Vec<(String, String)>,
 ) -> Result<WrittenMatrix, Error> {
-    let streamed = streamed(cohort, options, recipe);
+    let present = |map: &&EmbeddingMap| map.required || data.join(&map.path).exists();
+    let streamed = streamed(cohort, options, recipe).filter(present);
     let mut tables_only = cohort.clone();
     if streamed.is_some() {
         tables_only.embeddings.clear();
     }
-    let streamed = streamed.filter(|map| map.required || data.join(&map.path).exists());
     let fitting = matches!(recipe, Recipe::Fit(_));
     // The embedding table's moments are gathered while the other tables are read, as if every row joined.
     let (fused, everyone) = std::thread::scope(|scope| {

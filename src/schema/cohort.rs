@@ -269,6 +269,15 @@ impl CohortDefinition {
                         if let Err(message) = map.factor(column) {
                             wrong.push(format!("file `{}`, column `{name}` {message}", file.id));
                         }
+                        let words = map.levels.iter().flatten().map(|(_, word)| word).filter(|word| !word.is_empty());
+                        for word in words.chain(map.cases.iter().filter_map(|case| case.value.as_ref())) {
+                            if let Err(rule) = column.parse(word) {
+                                wrong.push(format!(
+                                    "file `{}`, column `{name}`: expected {rule}, found `{word}`",
+                                    file.id
+                                ));
+                            }
+                        }
                     }
                 }
             }
@@ -317,6 +326,40 @@ mod tests {
                     patient={column='id',pattern='(.+)'}\n[file.columns]\nnope={from='n'}\n";
         let error = CohortDefinition::parse(text, "x.toml").unwrap_err().to_string();
         assert_eq!(error, "x.toml: file `a` maps onto column `nope`, which is in no table schema");
+    }
+
+    #[test]
+    fn a_canonical_word_that_no_schema_has_is_named_before_any_data() {
+        let text = "name='x'\nlabel='x'\nnamespace='x'\nversion=1\n[[file]]\nid='a'\npath='a.csv'\n\
+                    patient={column='id',pattern='(.+)'}\n[file.columns]\n\
+                    er={from='e', levels={'1'='positiv', '9'=''}}\nhr={cases=[{value='yes'}]}\n";
+        let error = CohortDefinition::parse(text, "x.toml").unwrap_err().to_string();
+        for said in [
+            "column `er`: expected one of positive",
+            "found `positiv`",
+            "column `hr`: expected true or false, found `yes`",
+        ] {
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn windows_past_the_decision_are_for_outcomes_only() {
+        let definition = |window: &str, column: &str| {
+            CohortDefinition::parse(
+                &format!(
+                    "name='x'\nlabel='x'\nnamespace='x'\nversion=1\n[[file]]\nid='a'\npath='a.csv'\n\
+                     patient={{column='id',pattern='(.+)'}}\nmeasured={{column='day', {window}}}\n[file.columns]\n{column}\n"
+                ),
+                "x.toml",
+            )
+        };
+        assert!(definition("window=[-90.0, 0.0]", "grade={from='g'}").is_ok());
+        assert!(
+            definition("window=[-90.0, 30.0]", "grade={from='g'}").unwrap_err().to_string().contains("30 days after")
+        );
+        assert!(definition("window=[0.0, 30.0], after_decision=true", "grade={from='g'}").is_err());
+        assert!(definition("window=[0.0, 30.0], after_decision=true", "rcb_score={from='g'}").is_ok());
     }
 
     #[test]

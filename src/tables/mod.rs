@@ -1,8 +1,10 @@
 //! Files of rows become checked frames, or are refused with all their violations at once.
 //!
-//! Lives here: mapped CSV and TSV reading by a cohort definition ([`read_mapped`]), and generic Arrow IPC,
-//! Parquet and CSV tables in and out ([`read_table`], [`write_table`]). May import `terms` and `schema`; polars
-//! and arrow enter here. Deliberately absent: joins across files (`fusion`) and any statistics.
+//! Lives here: readers of delimited text, workbooks, Parquet, Arrow and FHIR bundles, which all give text records
+//! ([`TextTable`]); the mapping of records onto the dictionary by a cohort definition ([`read_mapped`]); patients as JSON
+//! ([`read_json_rows`]); embedding tables and matrices, batch by batch ([`EmbeddingReader`], [`MatrixWriter`]); and whole
+//! tables in and out ([`read_table`], [`write_table`]). May import `terms` and `schema`; polars, arrow, parquet and
+//! calamine enter here. Deliberately absent: joins across files (`fusion`) and any statistics.
 
 mod arrow_file;
 mod compiled;
