@@ -7,10 +7,10 @@ use regex::Regex;
 
 use super::{Error, FuseOptions, FusionReport, ScoreCounts};
 use crate::genomics::{
-    Expression, ExpressionScale, Layout, MatrixFormat, ScoreOptions, ScoreTable, ScoreValues, SignatureLibrary,
+    self, Expression, ExpressionScale, Layout, MatrixFormat, ScoreOptions, ScoreTable, ScoreValues, SignatureLibrary,
     SignatureScaling, Variants, score_all,
 };
-use crate::schema::{CohortDefinition, Dictionary, ExpressionMap, VariantMap};
+use crate::schema::{CohortDefinition, Dictionary, ExpressionMap, VariantMap, Violation};
 use crate::tables::{self, MappedTable};
 use crate::terms::PatientId;
 
@@ -28,23 +28,82 @@ pub(super) fn genomic_tables(
     let mut tables = Vec::new();
     for map in &cohort.expression {
         let Some(file) = open(&data.join(&map.path), map.required, &map.path, report)? else { continue };
-        let expression = Expression::read(file, &map.path, format_of(map)?)?;
-        let library = match &map.signatures {
-            Some(folder) if data.join(folder).is_dir() => SignatureLibrary::read(&data.join(folder))?,
-            _ => SignatureLibrary::default(),
-        };
-        let scaling = options.signature_scaling.as_ref();
-        let scores = score_all(&expression, &library, ScoreOptions { scaling, batches: None })?;
-        let samples = Samples { cohort, path: &map.path, pattern: &map.pattern, names: expression.samples() };
-        tables.push(samples.table("expression", score_columns(&scores, report))?);
+        tables.push(expression_table(cohort, data, map, file, options, report)?);
     }
     for map in &cohort.variants {
         let Some(file) = open(&data.join(&map.path), map.required, &map.path, report)? else { continue };
-        let variants = Variants::read(file, &map.path)?;
-        let samples = Samples { cohort, path: &map.path, pattern: &map.pattern, names: variants.samples() };
-        tables.push(samples.table("variants", variant_columns(&variants, map)?)?);
+        tables.push(variant_table(cohort, map, file)?);
     }
     Ok(tables)
+}
+
+/// Reads every genomic file of a cohort for its own sake: path, and samples or what is wrong; absent optional files
+/// are left out.
+#[must_use]
+pub fn check_genomic_files(cohort: &CohortDefinition, data: &Path) -> Vec<(String, Result<usize, Error>)> {
+    let mut report = FusionReport::default();
+    let mut checked = Vec::new();
+    let mut add = |path: &str, table: Option<Result<MappedTable, Error>>| {
+        checked.extend(table.map(|table| (path.to_owned(), table.map(|table| table.n_records))));
+    };
+    for map in &cohort.expression {
+        let file = open(&data.join(&map.path), map.required, &map.path, &mut report).transpose();
+        let options = FuseOptions::default();
+        add(
+            &map.path,
+            file.map(|file| file.and_then(|file| expression_table(cohort, data, map, file, &options, &mut report))),
+        );
+    }
+    for map in &cohort.variants {
+        let file = open(&data.join(&map.path), map.required, &map.path, &mut report).transpose();
+        add(&map.path, file.map(|file| file.and_then(|file| variant_table(cohort, map, file))));
+    }
+    checked
+}
+
+fn expression_table(
+    cohort: &CohortDefinition,
+    data: &Path,
+    map: &ExpressionMap,
+    file: File,
+    options: &FuseOptions,
+    report: &mut FusionReport,
+) -> Result<MappedTable, Error> {
+    let expression = Expression::read(file, &map.path, format_of(map)?).map_err(listed)?;
+    let library = match &map.signatures {
+        Some(folder) if data.join(folder).is_dir() => SignatureLibrary::read(&data.join(folder)).map_err(listed)?,
+        _ => SignatureLibrary::default(),
+    };
+    let scaling = options.signature_scaling.as_ref();
+    let scores = score_all(&expression, &library, ScoreOptions { scaling, batches: None })?;
+    let samples = Samples { cohort, path: &map.path, pattern: &map.pattern, names: expression.samples() };
+    samples.table("expression", score_columns(&scores, report))
+}
+
+fn variant_table(cohort: &CohortDefinition, map: &VariantMap, file: File) -> Result<MappedTable, Error> {
+    let variants = Variants::read(file, &map.path).map_err(listed)?;
+    let samples = Samples { cohort, path: &map.path, pattern: &map.pattern, names: variants.samples() };
+    samples.table("variants", variant_columns(&variants, map)?)
+}
+
+/// A genomic file's violations in the form in which every other file's are listed.
+fn listed(error: genomics::Error) -> Error {
+    let genomics::Error::Violations(found) = error else { return error.into() };
+    let violations = found.into_iter().map(|violation| {
+        let text = violation.rule.to_string();
+        let (rule, found) = match text.strip_prefix("expected ") {
+            Some(rule) => rule.split_once(", found ").unwrap_or((rule, "something else")),
+            None => ("a well-formed file", text.as_str()),
+        };
+        Violation {
+            file: violation.label,
+            row: violation.row.unwrap_or(0),
+            column: violation.column.map(|column| column.to_string()).unwrap_or_default(),
+            rule: rule.to_owned(),
+            found: found.to_owned(),
+        }
+    });
+    tables::Error::Violations(violations.collect()).into()
 }
 
 /// Fits the per-gene scalings that signatures need on every sample of the cohort's matrices.
@@ -59,8 +118,8 @@ pub fn fit_signature_scaling(cohort: &CohortDefinition, data: &Path) -> Result<S
     let folder = map.signatures.as_ref().ok_or_else(|| none("a matrix with a `signatures` folder"))?;
     let file = open(&data.join(&map.path), true, &map.path, &mut FusionReport::default())?;
     let file = file.ok_or_else(|| none("an expression matrix"))?;
-    let expression = Expression::read(file, &map.path, format_of(map)?)?;
-    let library = SignatureLibrary::read(&data.join(folder))?;
+    let expression = Expression::read(file, &map.path, format_of(map)?).map_err(listed)?;
+    let library = SignatureLibrary::read(&data.join(folder)).map_err(listed)?;
     let training: Vec<usize> = (0..expression.samples().len()).collect();
     Ok(SignatureScaling::fit(&expression, &library, &training, None)?)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Error;
+use crate::fusion::{self, check_genomic_files};
 use crate::schema::{CohortDefinition, Dictionary, Known, Violation, declarable};
 use crate::tables::{self, read_mapped};
 
@@ -109,6 +110,16 @@ pub fn check(cohort: &CohortDefinition, data: &Path) -> Result<CheckReport, Erro
             Ok(None) => report.absent_files.push(file.path.clone()),
             Err(tables::Error::Violations(found)) => {
                 report.files.push((file.path.clone(), 0));
+                report.violations.extend(found);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    for (path, samples) in check_genomic_files(cohort, data) {
+        match samples {
+            Ok(n) => report.files.push((path, n)),
+            Err(fusion::Error::Table(tables::Error::Violations(found))) => {
+                report.files.push((path, 0));
                 report.violations.extend(found);
             }
             Err(error) => return Err(error.into()),

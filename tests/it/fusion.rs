@@ -473,3 +473,34 @@ fn evaluation_holds_out_centres_and_periods() {
     assert!(period["auc"]["estimate"].as_f64().unwrap() > 0.55, "{}", period["auc"]);
     assert_eq!(evaluate("")["n"], 160);
 }
+
+/// Broken genomic files are listed like any other: every violation with its row, and nothing is written.
+#[test]
+fn every_violation_of_a_genomic_file_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    write_hospital(folder.path(), 3, &[0, 1, 2]);
+    let toml = format!(
+        "{}[[expression]]\npath='x.csv'\nsamples_in_rows=true\nscale='log2'\npattern='^(P[0-9]+)$'\n\
+         [[variants]]\npath='v.maf'\npattern='^(P[0-9]+)$'\n",
+        cohort_toml(false)
+    );
+    fs::write(folder.path().join("cohort.toml"), toml).unwrap();
+    fs::write(folder.path().join("x.csv"), "id,ESR1,ERBB2\nP000000,1.5,high\nP000001,2\n").unwrap();
+    let maf = "Hugo_Symbol\tVariant_Classification\tTumor_Sample_Barcode\nTP53\tMissense\tP000000\n\tSilent\tP000001\n";
+    fs::write(folder.path().join("v.maf"), maf).unwrap();
+    let (cohort, data) = (text(&folder.path().join("cohort.toml")), text(folder.path()));
+    let checked = regimen(["check", &cohort, "--data", &data]);
+    assert_eq!(checked.code, 1, "{}", checked.stderr);
+    for line in [
+        "x.csv, row 2, column `3`: expected a number",
+        "x.csv, row 3: expected 3 fields, found 2",
+        "v.maf, row 2",
+        "v.maf, row 3",
+    ] {
+        assert!(checked.stdout.contains(line), "{line}\nnot in\n{}", checked.stdout);
+    }
+    assert!(checked.stdout.contains("4 violations") && !checked.stdout.contains("P00000"), "{}", checked.stdout);
+    let out = folder.path().join("o.arrow");
+    let ran = regimen(["fuse", &cohort, "--data", &data, "--out", &text(&out)]);
+    assert!(ran.code == 1 && !out.exists() && ran.stderr.contains("x.csv, row 2, column `3`"), "{}", ran.stderr);
+}
