@@ -111,7 +111,8 @@ fn listed(error: genomics::Error) -> Error {
 /// Fit it on training samples only, and replay it on all others.
 ///
 /// # Errors
-/// What is wrong with the matrix or the signature tables, as in [`check_genomic_files`]; [`Error::Samples`] when the cohort has no matrix or its signature folder is absent.
+/// What is wrong with the matrix or the signature tables, as in [`check_genomic_files`]; [`Error::Samples`] when the
+/// cohort has no matrix or names no signature folder.
 pub fn fit_signature_scaling(cohort: &CohortDefinition, data: &Path) -> Result<SignatureScaling, Error> {
     let none = |found: &str| Error::Samples { file: cohort.name.clone(), n: 0, expected: found.to_owned() };
     let map = cohort.expression.first().ok_or_else(|| none("a cohort with an expression matrix"))?;
