@@ -4,12 +4,12 @@ use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
 use super::evaluation::{Scored, auc_difference};
-use super::fit::{choose, missing_groups, pick, split};
+use super::fit::{choose, missing_groups, pick};
 use super::spec::SplitSpec;
 use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
 use crate::learn::{BoostedBag, DesignMatrix};
-use crate::stats::split::{Split, by_period, leave_one_centre_out};
+use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
 use crate::stats::{expit, folds};
 use crate::terms::{Estimate, PatientId};
 
@@ -133,14 +133,15 @@ fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> 
     };
     match &evaluation.split {
         SplitSpec::Patient => {
-            let patients = rows.patient_numbers();
             let mut tasks = Vec::new();
             for repeat in 0..evaluation.n_repeats {
                 let seed = folds::repeat_seed(spec.seed, repeat);
-                let fold_of = folds::stratified_folds(&rows.y, Some(&patients), evaluation.n_folds, seed)?;
-                tasks.extend((0..evaluation.n_folds).map(|fold| {
-                    let (inside, outside) = split(&fold_of, fold);
-                    Task { repeat, seed: seed + fold as u64, inside, outside }
+                let splits = patient_folds(&rows.patients, &rows.y, evaluation.n_folds, seed)?;
+                tasks.extend(splits.into_iter().enumerate().map(|(fold, split)| Task {
+                    repeat,
+                    seed: seed + fold as u64,
+                    inside: split.train,
+                    outside: split.test,
                 }));
             }
             Ok(tasks)
