@@ -116,7 +116,7 @@ impl EmbeddingReader {
         let open = || File::open(&path).map_err(|source| Error::Read { path: path.clone(), source });
         let broken = |found: String| Error::Format { path: path.clone(), expected: "a table of embeddings", found };
         let file = open()?;
-        match path.extension().and_then(|extension| extension.to_str()).unwrap_or("") {
+        let (parts, width) = match path.extension().and_then(|extension| extension.to_str()).unwrap_or("") {
             "parquet" => {
                 let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())
                     .map_err(|error| broken(error.to_string()))?;
@@ -134,14 +134,7 @@ impl EmbeddingReader {
                     parts.push(Box::new(reader));
                 }
                 let width = width_of(metadata.schema(), &components);
-                Ok(Some(Self {
-                    path: path.clone(),
-                    map: map.clone(),
-                    namespace: namespace.to_owned(),
-                    parts,
-                    width,
-                    n_before: 0,
-                }))
+                (parts, width)
             }
             "arrow" | "feather" => {
                 let first =
@@ -153,17 +146,18 @@ impl EmbeddingReader {
                 let rest = FileReader::try_new(BufReader::new(open()?), Some(components))
                     .map_err(|error| broken(error.to_string()))?;
                 let parts: Vec<Batches> = vec![Box::new(ids), Box::new(rest)];
-                Ok(Some(Self {
-                    path: path.clone(),
-                    map: map.clone(),
-                    namespace: namespace.to_owned(),
-                    parts,
-                    width,
-                    n_before: 0,
-                }))
+                (parts, width)
             }
-            _ => Err(Error::Extension { path: path.clone() }),
-        }
+            _ => return Err(Error::Extension { path: path.clone() }),
+        };
+        Ok(Some(Self {
+            path: path.clone(),
+            map: map.clone(),
+            namespace: namespace.to_owned(),
+            parts,
+            width,
+            n_before: 0,
+        }))
     }
 
     /// Components per embedding; 0 when the list column has no fixed size and nothing was read yet.
@@ -303,7 +297,7 @@ fn components_of(arrays: &[ArrayRef], n_rows: usize) -> Result<Components, Strin
     };
     let values = numbers(&values)?;
     let width = values.len().checked_div(n_rows).unwrap_or(0);
-    let mut rows: Vec<f32> = values.values().to_vec();
+    let mut rows: Vec<f32> = values.iter().map(|value| value.unwrap_or(f32::NAN)).collect();
     for (row, chunk) in rows.chunks_mut(width.max(1)).enumerate() {
         if lists.is_null(row) {
             chunk.fill(f32::NAN);
@@ -337,4 +331,24 @@ pub fn read_embedding_map(map: &EmbeddingMap, namespace: &str, data: &Path) -> R
         embedding.into(),
     ];
     Ok(Some(DataFrame::new(n_rows, columns)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::FixedSizeListArray;
+
+    use super::*;
+
+    #[test]
+    fn a_null_component_of_a_list_is_missing_and_not_zero() {
+        let lists = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
+            [Some(vec![Some(1.0), None]), None, Some(vec![Some(3.0), Some(4.0)])],
+            2,
+        );
+        let Ok(Components::Rows(rows)) = components_of(&[Arc::new(lists)], 3) else { panic!("rows") };
+        let known: Vec<Option<f32>> = rows.iter().map(|value| (!value.is_nan()).then_some(*value)).collect();
+        assert_eq!(known, [Some(1.0), None, None, None, Some(3.0), Some(4.0)]);
+    }
 }
