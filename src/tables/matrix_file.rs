@@ -22,10 +22,11 @@ impl MatrixWriter {
     /// Starts a file with the columns `patient_id`, `visit` and `names` (float32).
     ///
     /// # Errors
-    /// [`Error::Write`], or [`Error::Extension`] for a path that does not end in `.arrow` or `.feather`.
+    /// [`Error::Write`], or [`Error::Format`] for a path that does not end in `.arrow` or `.feather`.
     pub fn create(path: &Path, names: &[String]) -> Result<Self, Error> {
         if !path.extension().is_some_and(|extension| extension == "arrow" || extension == "feather") {
-            return Err(Error::Extension { path: path.into() });
+            let (expected, found) = ("a path that ends in .arrow or .feather for a matrix", "another".to_owned());
+            return Err(Error::Format { path: path.into(), expected, found });
         }
         let failed = |source| Error::Write { path: path.into(), source };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
