@@ -384,9 +384,8 @@ fn a_fhir_bundle_fuses_like_any_other_file() {
     assert!(ran.stderr.contains("bundle.json: "), "what was left out is said: {}", ran.stderr);
 }
 
-/// One patient as JSON becomes the design row that the table gives.
-#[test]
-fn a_patient_as_json_becomes_the_same_design_row() {
+/// The clinical columns of a synthetic hospital, and a recipe fitted on them.
+fn clinical_design() -> (DataFrame, Design) {
     let folder = tempfile::tempdir().unwrap();
     write_hospital(folder.path(), 200, &(0..200).collect::<Vec<_>>());
     let cohort = CohortDefinition::parse(&cohort_toml(false), "h.toml").unwrap();
@@ -394,6 +393,13 @@ fn a_patient_as_json_becomes_the_same_design_row() {
     let groups = vec![("clinical".to_owned(), COLUMNS.iter().map(|name| (*name).to_owned()).collect())];
     let preprocessing = Preprocessing { impute: Impute::Median, scale: Scale::Standard, ..Preprocessing::default() };
     let design = Design::fit_with(&frame, &groups, &preprocessing).unwrap();
+    (frame, design)
+}
+
+/// One patient as JSON becomes the design row that the table gives.
+#[test]
+fn a_patient_as_json_becomes_the_same_design_row() {
+    let (frame, design) = clinical_design();
     let table = design.apply(&frame).unwrap();
     let json = json_of(&frame, 7);
     let one = design.apply(&regimen::tables::read_json_rows(json.as_bytes(), "patient.json").unwrap()).unwrap();
@@ -417,13 +423,7 @@ fn json_of(frame: &DataFrame, row: usize) -> String {
 #[test]
 #[ignore = "a measurement, recorded in docs/studies.md"]
 fn json_to_row() {
-    let folder = tempfile::tempdir().unwrap();
-    write_hospital(folder.path(), 200, &(0..200).collect::<Vec<_>>());
-    let cohort = CohortDefinition::parse(&cohort_toml(false), "h.toml").unwrap();
-    let frame = fuse(&cohort, folder.path(), &FuseOptions::default()).unwrap().frame;
-    let groups = vec![("clinical".to_owned(), COLUMNS.iter().map(|name| (*name).to_owned()).collect())];
-    let preprocessing = Preprocessing { impute: Impute::Median, scale: Scale::Standard, ..Preprocessing::default() };
-    let design = Design::fit_with(&frame, &groups, &preprocessing).unwrap();
+    let (frame, design) = clinical_design();
     let json = json_of(&frame, 7);
     let mut times: Vec<f64> = (0..2000)
         .map(|_| {
