@@ -1,5 +1,6 @@
 use std::num::NonZeroUsize;
 
+use hessboost::config::Monotone;
 use hessboost::data::DMatrix;
 use hessboost::model::{BoostedModel, Iterations, ModelFormat};
 use hessboost::objective::Objective;
@@ -42,6 +43,62 @@ impl Default for BoostedParams {
             colsample_bynode: 0.3,
             min_child_weight: 3.0,
             lambda: 1.0,
+        }
+    }
+}
+
+/// The direction in which a prediction may move as a column rises; −1, 0 and 1 in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "i8", into = "i8")]
+pub enum Direction {
+    /// It never rises (−1).
+    Falling,
+    /// Anything (0).
+    #[default]
+    Free,
+    /// It never falls (1).
+    Rising,
+}
+
+impl Direction {
+    /// The other way round, for a prediction whose sign is turned.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        match self {
+            Self::Falling => Self::Rising,
+            Self::Free => Self::Free,
+            Self::Rising => Self::Falling,
+        }
+    }
+
+    pub(super) fn constraint(self) -> Monotone {
+        match self {
+            Self::Falling => Monotone::Decreasing,
+            Self::Free => Monotone::None,
+            Self::Rising => Monotone::Increasing,
+        }
+    }
+}
+
+impl TryFrom<i8> for Direction {
+    type Error = String;
+
+    fn try_from(sign: i8) -> Result<Self, String> {
+        match sign {
+            -1 => Ok(Self::Falling),
+            0 => Ok(Self::Free),
+            1 => Ok(Self::Rising),
+            _ => Err(format!("direction: expected -1, 0 or 1, found {sign}")),
+        }
+    }
+}
+
+impl From<Direction> for i8 {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Falling => -1,
+            Direction::Free => 0,
+            Direction::Rising => 1,
         }
     }
 }
@@ -94,6 +151,27 @@ impl BoostedBag {
         n_refits: NonZeroUsize,
         seed: u64,
     ) -> Result<Self, Error> {
+        Self::fit_monotone(x, y, params, missing, &[], n_refits, seed)
+    }
+
+    /// Fits as [`BoostedBag::fit`], the probability moving with each column only in its direction.
+    ///
+    /// `directions` holds one per column of `x`, or is empty for none; a missing value has no place in the order.
+    ///
+    /// # Errors
+    /// As [`BoostedBag::fit`]; [`Error::Width`] for another number of directions.
+    pub fn fit_monotone(
+        x: &DesignMatrix,
+        y: &[bool],
+        params: &BoostedParams,
+        missing: &MissingGroups,
+        directions: &[Direction],
+        n_refits: NonZeroUsize,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        if !directions.is_empty() && directions.len() != x.n_features() {
+            return Err(Error::Width { expected: x.n_features(), found: directions.len() });
+        }
         if y.len() != x.n_rows {
             return Err(Error::LengthMismatch { expected: x.n_rows, found: y.len() });
         }
@@ -104,7 +182,10 @@ impl BoostedBag {
         }
         let members = (0..n_refits.get() as u64)
             .into_par_iter()
-            .map(|member| fit_member(x, &Classes { with: &with, without: &without }, params, missing, seed, member))
+            .map(|member| {
+                let classes = Classes { with: &with, without: &without };
+                fit_member(x, &classes, params, missing, directions, seed, member)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self { members })
     }
@@ -212,6 +293,7 @@ fn fit_member(
     classes: &Classes<'_>,
     params: &BoostedParams,
     missing: &MissingGroups,
+    directions: &[Direction],
     seed: u64,
     member: u64,
 ) -> Result<BoostedModel, Error> {
@@ -249,6 +331,44 @@ fn fit_member(
         .colsample_bynode(params.colsample_bynode)
         .min_child_weight(params.min_child_weight)
         .lambda(params.lambda)
+        .monotone_constraints(directions.iter().map(|direction| direction.constraint()).collect())
         .build()?;
     Ok(train(&settings, &data, params.rounds)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(n: usize) -> (DesignMatrix, Vec<bool>) {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let values: Vec<f32> = (0..n * 2).map(|_| rng.random::<f32>()).collect();
+        let y = values.chunks(2).map(|row| row[0] + rng.random::<f32>() > 1.0).collect();
+        (DesignMatrix { names: vec!["a".into(), "b".into()], n_rows: n, values }, y)
+    }
+
+    #[test]
+    fn no_directions_change_no_byte_and_the_probability_follows_those_given() {
+        let (x, y) = sample(120);
+        let (params, missing) = (BoostedParams { rounds: 30, ..BoostedParams::default() }, MissingGroups::default());
+        let n_refits = NonZeroUsize::new(2).unwrap();
+        let plain = BoostedBag::fit(&x, &y, &params, &missing, n_refits, 3).unwrap().encode().unwrap();
+        let fit =
+            |directions: &[Direction]| BoostedBag::fit_monotone(&x, &y, &params, &missing, directions, n_refits, 3);
+        assert_eq!(fit(&[]).unwrap().encode().unwrap(), plain);
+        assert_eq!(fit(&[Direction::Free; 2]).unwrap().encode().unwrap(), plain);
+        assert!(matches!(fit(&[Direction::Rising]), Err(Error::Width { expected: 2, found: 1 })));
+        let bag = fit(&[Direction::Falling, Direction::Rising]).unwrap();
+        let along = |column: usize| -> Vec<f64> {
+            let values = (0..20).flat_map(|step| {
+                let mut row = [0.5_f32; 2];
+                row[column] = step as f32 / 20.0;
+                row
+            });
+            let x = DesignMatrix { names: x.names.clone(), n_rows: 20, values: values.collect() };
+            bag.predict(&x).unwrap().iter().map(|margin| margin.mean).collect()
+        };
+        assert!(along(0).windows(2).all(|pair| pair[1] <= pair[0] + 1e-6));
+        assert!(along(1).windows(2).all(|pair| pair[1] >= pair[0] - 1e-6));
+    }
 }

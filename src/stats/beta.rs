@@ -126,7 +126,7 @@ fn ln_rest(ratio: f64, d: f64) -> f64 {
 }
 
 /// ln Γ(a) − [(a − ½) ln a − a + ½ ln 2π], by the Stirling series from 10 upwards.
-fn stirling_rest(a: f64) -> f64 {
+pub(super) fn stirling_rest(a: f64) -> f64 {
     let mut below = 0.0;
     let mut z = a;
     while z < 10.0 {

@@ -90,6 +90,65 @@ pub enum Error {
         /// The numerator.
         difference: f64,
     },
+    /// No event was observed, so there is nothing to estimate a hazard from.
+    #[error("no event was observed in {n_samples} rows")]
+    NoEvents {
+        /// Number of rows.
+        n_samples: usize,
+    },
+    /// A time below zero.
+    #[error("time at index {index}: expected at least 0, found {found}")]
+    NegativeTime {
+        /// Position in the slice.
+        index: usize,
+        /// The value.
+        found: f64,
+    },
+    /// A delayed entry that does not come before the exit.
+    #[error("entry time at index {index}: expected below the event time, found {found}")]
+    EntryNotBeforeExit {
+        /// Position in the slice.
+        index: usize,
+        /// The entry time.
+        found: f64,
+    },
+    /// A grid of times that does not ascend strictly.
+    #[error("time at index {index}: expected above the one before")]
+    TimesNotAscending {
+        /// Position in the grid.
+        index: usize,
+    },
+    /// A weight that is negative, not finite, or, where that matters, zero.
+    #[error("weight at index {index}: expected a finite number above 0, found {found}")]
+    BadWeight {
+        /// Position in the slice.
+        index: usize,
+        /// The value.
+        found: f64,
+    },
+    /// A column that does not vary among the rows used.
+    #[error("column {column} is constant")]
+    ConstantColumn {
+        /// Column, from 0.
+        column: usize,
+    },
+    /// A column along which the Cox partial likelihood keeps rising: its coefficient is infinite.
+    #[error("column {column} separates early from late events, its coefficient has no finite maximum")]
+    MonotoneLikelihood {
+        /// Column, from 0.
+        column: usize,
+    },
+    /// No pair of patients tells which should fail first.
+    #[error("no pair of patients is comparable")]
+    NoComparablePairs,
+    /// A time at which nobody is known to be uncensored any more, so that weights do not exist.
+    #[error("time {time} lies beyond the follow-up, which ends at {last}")]
+    BeyondFollowUp {
+        /// The time asked for.
+        time: f64,
+        /// Last time that the data supports.
+        last: f64,
+    },
     /// A cross-validation fold that would hold one outcome class only.
     #[error("fold {fold} of {n_folds} would hold one outcome class only")]
     FoldOfOneClass {

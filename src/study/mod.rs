@@ -7,6 +7,7 @@
 mod assess;
 mod assessment;
 mod check;
+mod compare;
 mod cross_validate;
 mod digest;
 mod embedding;
@@ -31,6 +32,11 @@ pub use assessment::{
     OptionEstimate, Performance, Verdict,
 };
 pub use check::{CheckReport, Explanation, check, explain};
+pub use compare::{
+    BinaryComparison, BinaryDifference, BinaryModelResult, Comparison, ComparisonSpec, External, FoldResult,
+    LabelSetCoverage, PatientRisk, PredictionFile, SurvivalCalibrationSummary, SurvivalComparison, SurvivalDifference,
+    SurvivalModelResult, compare,
+};
 pub use cross_validate::{CrossValidation, cross_validate, paired_difference};
 pub use digest::{PseudonymKey, RowHashes, sha256_hex, sha256_of_file};
 pub use embedding::{EmbedReport, embed_studies};

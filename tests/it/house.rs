@@ -26,7 +26,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 14] = [
+const DOORS: [(&str, &[&str]); 15] = [
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
     ("candle", &["embed"]),
@@ -37,6 +37,7 @@ const DOORS: [(&str, &[&str]); 14] = [
     ("linfa_linalg", &["learn"]),
     ("ndarray", &["learn"]),
     ("hessboost", &["learn"]),
+    ("smartcore", &["learn"]),
     ("askama", &["report", "web"]),
     ("actix_web", &["web"]),
     ("clap", &["cli", "main.rs"]),

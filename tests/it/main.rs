@@ -1,8 +1,16 @@
 //! The one integration-test binary: every test file is a module here, so that there is one link.
 
 mod bad_input;
+mod calibrate_parity;
+mod conformal_coverage;
+mod cox_parity;
+mod elastic_net_parity;
 mod fusion;
 mod house;
+mod nonparametric_parity;
 mod path;
 mod stats_parity;
 mod support;
+mod survival_forest;
+mod survival_metrics_parity;
+mod trees_parity;
