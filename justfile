@@ -8,10 +8,9 @@ demo:
 
 # Rerun the reference programs behind the parity tests
 reference:
-    python3 tests/reference/stats_binary.py
-    python3 tests/reference/components.py
-    python3 tests/reference/signatures.py
-    Rscript tests/reference/stats_delong.R
+    cd tests/reference && for f in *.py; do python3 "$f"; done
+    cd tests/reference && for f in [a-r]*.R st*.R survival_c*.R; do Rscript "$f"; done
+    cd tests/reference && Rscript survival_forest.R > survival_forest.json
 
 # Time and peak memory of each stage
 bench:

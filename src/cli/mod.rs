@@ -10,6 +10,7 @@ mod embed;
 mod encoder;
 mod error;
 mod evaluate;
+mod explain;
 mod fuse;
 mod ingest;
 mod models;
@@ -18,6 +19,7 @@ mod predict;
 mod progress;
 mod serve;
 mod source;
+mod stats;
 mod train;
 
 use std::process::ExitCode;
@@ -57,6 +59,7 @@ enum Verb {
     Fuse(fuse::Fuse),
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
+    Explain(explain::Explain),
     Predict(predict::Predict),
     Assess(assess::Assess),
     Serve(serve::Serve),
@@ -64,6 +67,8 @@ enum Verb {
     Encoder(encoder::Encoder),
     #[command(subcommand)]
     Models(models::ModelsVerb),
+    #[command(subcommand)]
+    Stats(stats::StatsVerb),
 }
 
 /// Starts logging to standard error; `REGIMEN_LOG` sets the filter, warnings and worse by default.
@@ -88,11 +93,13 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Fuse(args) => args.run(),
         Verb::Train(args) => args.run(common),
         Verb::Evaluate(args) => args.run(common),
+        Verb::Explain(args) => args.run(common),
         Verb::Predict(args) => args.run(common),
         Verb::Assess(args) => args.run(common),
         Verb::Serve(args) => args.run(common),
         Verb::Encoder(verb) => verb.run(common),
         Verb::Models(verb) => verb.run(common),
+        Verb::Stats(verb) => verb.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -32,7 +32,8 @@ impl JsonOutput {
         if self.json.as_deref() == Some(Path::new("-")) {
             eprintln!("{text}");
         } else {
-            println!("{text}");
+            // A reader that stops early, such as `head`, is not an error.
+            let _ = writeln!(std::io::stdout(), "{text}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Deliberately absent: estimates of any kind, files, and everything that would need a clock.
 
 pub mod chart;
+pub mod classical;
 mod error;
 mod figure;
 mod html;

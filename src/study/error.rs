@@ -41,6 +41,20 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A value of a table that breaks a rule.
+    #[error("{table}, row {row}, column `{column}`: expected {expected}, found `{found}`")]
+    Cell {
+        /// Table.
+        table: String,
+        /// Line of a delimited file, else the row from 1.
+        row: usize,
+        /// Column.
+        column: String,
+        /// Rule.
+        expected: String,
+        /// The value.
+        found: String,
+    },
     /// No model of that name or version.
     #[error("model `{name}`: {reason}")]
     NoModel {

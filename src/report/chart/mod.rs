@@ -1,4 +1,4 @@
-//! Inline SVG: intervals, forest plots, diverging bars and icon arrays.
+//! Inline SVG: intervals, forest plots, diverging bars and icon arrays; standalone files: step curves, ratios, lines.
 //!
 //! Lives here: geometry only, from values that the view already chose. Each chart is `role="img"` with a title and
 //! a description, has no `style` attribute (the page forbids them), and tells its marks apart by shape as well as
@@ -7,10 +7,17 @@
 mod bars;
 mod forest;
 mod icons;
+mod lines;
+mod plot;
+mod ratios;
+mod steps;
 
 pub use bars::diverging_bar;
 pub use forest::{ForestRow, Layout, Mark, axis_strip, forest, interval_strip};
 pub use icons::icon_array;
+pub use lines::{LinePlot, Series, line_plot};
+pub use ratios::{RatioPlot, RatioRow, ratio_plot};
+pub use steps::{AtRiskRow, StepCurve, StepPlot, step_plot};
 
 /// Escapes text for use inside SVG and attributes.
 fn escape(text: &str) -> String {

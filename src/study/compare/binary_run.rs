@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::NonZeroUsize;
 
 use rand::SeedableRng;
@@ -230,18 +231,18 @@ pub(super) fn predict_split(
     let mut predictions = Vec::with_capacity(spec.models.len());
     for model in &spec.models {
         let features = model.features.as_slice();
-        if !matrices.contains_key(features) {
-            matrices.insert(features, rows.matrices(&spec.groups(features), &task.inside, &task.outside)?);
-        }
-        let Some(x) = matrices.get(features) else { continue };
+        let x = match matrices.entry(features) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(slot) => slot.insert(rows.matrices(&spec.groups(features), &task.inside, &task.outside)?),
+        };
         let members = model.averaged(&spec.endpoint);
         for &family in members {
             if progress.interrupted() {
                 return Err(Error::Interrupted);
             }
-            if !tuned.contains_key(&(features, family)) {
+            if let Entry::Vacant(slot) = tuned.entry((features, family)) {
                 let found = tune(family, imputed_or_not(family, x).0, &y, &fold_of, spec.search.candidates, task.seed)?;
-                tuned.insert((features, family), found);
+                slot.insert(found);
             }
         }
         let members: Vec<(ModelFamily, &Tuned)> =

@@ -128,7 +128,7 @@ impl ModelFamily {
     pub fn members(endpoint: &Endpoint) -> &'static [Self] {
         match endpoint {
             Endpoint::Survival { .. } => &[Self::SplineNet, Self::Boosted, Self::BoostedAft, Self::Forest],
-            Endpoint::Binary { .. } => &[Self::Net, Self::SplineNet, Self::Boosted, Self::Forest, Self::Svm],
+            Endpoint::Binary { .. } => &[Self::Net, Self::SplineNet, Self::Boosted, Self::Forest],
         }
     }
 
@@ -273,10 +273,12 @@ impl ComparisonSpec {
         Ok(spec)
     }
 
-    /// SHA-256 of the specification's content, whatever its layout and comments.
+    /// SHA-256 of the specification's content, whatever its layout and comments and wherever the file of folds lies.
     #[must_use]
     pub fn sha256(&self) -> String {
-        sha256_hex(&serde_json::to_vec(self).unwrap_or_default())
+        let mut content = self.clone();
+        content.evaluation.folds = None;
+        sha256_hex(&serde_json::to_vec(&content).unwrap_or_default())
     }
 
     /// The endpoint in words.

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::super::{Error, Progress};
 use super::learners::SurvivalSettings;
@@ -39,17 +40,17 @@ pub(super) fn predict_split(
     let mut predictions = Vec::with_capacity(spec.models.len());
     for model in &spec.models {
         let features = model.features.as_slice();
-        if !matrices.contains_key(features) {
-            matrices.insert(features, rows.matrices(&spec.groups(features), &task.inside, &task.outside)?);
-        }
-        let Some(x) = matrices.get(features) else { continue };
+        let x = match matrices.entry(features) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(slot) => slot.insert(rows.matrices(&spec.groups(features), &task.inside, &task.outside)?),
+        };
         let members = model.averaged(&spec.endpoint);
         for &family in members {
             if progress.interrupted() {
                 return Err(Error::Interrupted);
             }
-            if !tuned.contains_key(&(features, family)) {
-                tuned.insert((features, family), inner.tune(family, x)?);
+            if let Entry::Vacant(slot) = tuned.entry((features, family)) {
+                slot.insert(inner.tune(family, x)?);
             }
         }
         let members: Vec<(ModelFamily, &Tuned)> =
