@@ -24,7 +24,7 @@ def gen(folder, peers):
     from gen_synth import make
     for rows, seed, name in ((100000, 7, "synth_100000"), (50000, 8, "synth_test")):
         X, y, t, e = make(rows, seed)
-        pq.write_table(pa.table({**{f"f{j}": X[:, j] for j in range(100)}, "y": y, "time": t, "event": e}), f"{folder}/{name}.parquet")
+        pq.write_table(pa.table({**{f"f{j}": X[:, j] for j in range(100)}, "y": y.astype(np.int64), "time": t, "event": e.astype(np.int64)}), f"{folder}/{name}.parquet")
     for name in ("gbsg2", "metabric", "gse7390"):
         shutil.copyfile(f"{peers}/data/{name}.csv", f"{folder}/{name}.csv")
 

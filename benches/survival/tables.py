@@ -28,4 +28,7 @@ genes = pd.read_csv(f"{data}/metabric/expression_zscore_300genes_1559pts.csv")
 genes.columns = ["patient_id"] + [f"g_{name}" for name in genes.columns[1:]]
 genes.patient_id = "metabric:" + genes.patient_id
 m = m[m.os_time.notna() & m.os_event.notna()].drop(columns=["visit"])
+for column in m.columns:
+    if m[column].map(lambda value: isinstance(value, bool)).any():
+        m[column] = m[column].map({True: "true", False: "false"})
 m.merge(genes, on="patient_id", how="inner").to_csv(f"{out}/metabric_os.csv", index=False)

@@ -176,7 +176,7 @@ fn print_binary(result: &BinaryComparison) -> String {
     let names: Vec<&str> = result.models.iter().map(|model| model.name.as_str()).chain(["model"]).collect();
     let mut lines = vec![
         format!("{}: {}", result.name, result.definition),
-        format!("{}; seed {}", result.method, result.seed),
+        format!("{}; seed {}", result.first.method, result.seed),
         format!(
             "{} patients, {} with the outcome; {} rows left out for want of the outcome or a required flag",
             result.first.n, result.first.n_events, result.first.excluded_unusable_rows

@@ -15,11 +15,17 @@ pub struct CurveLabels {
     pub time_axis: String,
     /// Name of the vertical axis; `None` names the quantity.
     pub value_axis: Option<String>,
+    /// Column of the groups, put before their names.
+    pub group_column: Option<String>,
 }
 
 impl CurveLabels {
     fn title_or(&self, otherwise: &str) -> String {
         self.title.clone().unwrap_or_else(|| otherwise.to_owned())
+    }
+
+    fn group_name(&self, name: &str) -> String {
+        self.group_column.as_ref().map_or_else(|| name.to_owned(), |column| format!("{column} {name}"))
     }
 
     fn value_axis_or(&self, otherwise: &str) -> String {
@@ -61,7 +67,7 @@ fn pairs(lower: &[Option<f64>], upper: &[Option<f64>]) -> Vec<Option<(f64, f64)>
 pub fn kaplan_meier_svg(result: &KaplanMeierResult, labels: &CurveLabels) -> String {
     let banded = result.groups.len() <= MOST_BANDS;
     let curve = |group: &crate::study::classical::KaplanMeierGroup| StepCurve {
-        name: group.name.clone(),
+        name: labels.group_name(&group.name),
         before: 1.0,
         times: group.time.clone(),
         values: group.survival.clone(),
@@ -88,7 +94,7 @@ pub fn kaplan_meier_svg(result: &KaplanMeierResult, labels: &CurveLabels) -> Str
         at_risk: result
             .groups
             .iter()
-            .map(|group| AtRiskRow { name: group.name.clone(), counts: group.n_at_risk_at.clone() })
+            .map(|group| AtRiskRow { name: labels.group_name(&group.name), counts: group.n_at_risk_at.clone() })
             .collect(),
         note,
         footnote: format!("Vertical ticks: censored. {}", bands_note(banded)),
@@ -112,7 +118,11 @@ pub fn incidence_svg(result: &IncidenceResult, labels: &CurveLabels) -> String {
                 }
                 _ => Vec::new(),
             };
-            let name = if result.groups.len() > 1 { format!("{}: {cause}", group.name) } else { cause.clone() };
+            let name = if result.groups.len() > 1 {
+                format!("{}: {cause}", labels.group_name(&group.name))
+            } else {
+                cause.clone()
+            };
             curves.push(StepCurve {
                 name,
                 before: 0.0,
@@ -142,7 +152,7 @@ pub fn incidence_svg(result: &IncidenceResult, labels: &CurveLabels) -> String {
         at_risk: result
             .groups
             .iter()
-            .map(|group| AtRiskRow { name: group.name.clone(), counts: group.n_at_risk_at.clone() })
+            .map(|group| AtRiskRow { name: labels.group_name(&group.name), counts: group.n_at_risk_at.clone() })
             .collect(),
         note: String::new(),
         footnote: bands_note(banded).to_owned(),
@@ -152,15 +162,22 @@ pub fn incidence_svg(result: &IncidenceResult, labels: &CurveLabels) -> String {
 /// The hazard ratios as a standalone SVG file on a logarithmic axis.
 #[must_use]
 pub fn hazard_ratio_svg(result: &CoxResult, title: Option<&str>) -> String {
-    let ratio =
-        |value: f64| if (0.01..100.0).contains(&value) { format!("{value:.2}") } else { format!("{value:.1e}") };
-    let rows = result.terms.iter().map(|term| RatioRow {
-        label: term.name.clone(),
-        estimate: term.hazard_ratio,
-        lower: term.lower95,
-        upper: term.upper95,
-        text: format!("{} ({} to {})", ratio(term.hazard_ratio), ratio(term.lower95), ratio(term.upper95)),
-        p: p_value(term.p),
+    let ratio = |value: f64, digits: usize| {
+        if (0.01..100.0).contains(&value) { format!("{value:.digits$}") } else { format!("{value:.1e}") }
+    };
+    let rows = result.terms.iter().map(|term| {
+        // Ratios per small unit lie close to 1: two decimals would say 1.00 (1.00 to 1.00).
+        let digits = if term.upper95 - term.lower95 < 0.05 { 4 } else { 2 };
+        let [estimate, lower, upper] =
+            [term.hazard_ratio, term.lower95, term.upper95].map(|value| ratio(value, digits));
+        RatioRow {
+            label: term.name.clone(),
+            estimate: term.hazard_ratio,
+            lower: term.lower95,
+            upper: term.upper95,
+            text: format!("{estimate} ({lower} to {upper})"),
+            p: p_value(term.p),
+        }
     });
     let rows: Vec<RatioRow> = rows.collect();
     let said: Vec<String> = rows.iter().map(|row| format!("{} {}", row.label, row.text)).collect();

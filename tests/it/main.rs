@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod calibrate_parity;
+mod compare;
 mod conformal_coverage;
 mod cox_parity;
 mod elastic_net_parity;

@@ -39,11 +39,12 @@ struct AxisArgs {
     y_label: Option<String>,
 }
 
-fn labels(svg: &SvgArgs, axes: &AxisArgs, time: &str) -> CurveLabels {
+fn labels(svg: &SvgArgs, axes: &AxisArgs, time: &str, by: Option<&str>) -> CurveLabels {
     CurveLabels {
         title: svg.title.clone(),
         time_axis: axes.x_label.clone().unwrap_or_else(|| time.to_owned()),
         value_axis: axes.y_label.clone(),
+        group_column: by.map(str::to_owned),
     }
 }
 
@@ -88,7 +89,9 @@ impl Km {
             rmst: self.rmst,
         })?;
         remark(&result.rows);
-        self.svg.write(|| kaplan_meier_svg(&result, &labels(&self.svg, &self.axes, &self.event.time)))?;
+        self.svg.write(|| {
+            kaplan_meier_svg(&result, &labels(&self.svg, &self.axes, &self.event.time, self.by.as_deref()))
+        })?;
         self.json.say(&print_curves(&result));
         self.json.write(&result)
     }
@@ -235,7 +238,7 @@ impl Aj {
             conf_type: self.conf.into(),
         })?;
         remark(&result.rows);
-        self.svg.write(|| incidence_svg(&result, &labels(&self.svg, &self.axes, &self.time)))?;
+        self.svg.write(|| incidence_svg(&result, &labels(&self.svg, &self.axes, &self.time, self.by.as_deref())))?;
         self.json.say(&print_incidence(&result));
         self.json.write(&result)
     }

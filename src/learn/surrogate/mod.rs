@@ -196,7 +196,7 @@ impl std::fmt::Display for Condition {
             (None, None) => write!(f, "any {name}")?,
         }
         match self.missing_as {
-            Some(value) => write!(f, " (missing read as {value})"),
+            Some(value) => write!(f, " (missing read as {})", (value * 1000.0).round() / 1000.0),
             None => Ok(()),
         }
     }

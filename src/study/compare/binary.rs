@@ -66,15 +66,14 @@ pub(super) fn compare_binary(
         })
         .collect();
     let differences = differences(&scored, &names, n_resamples, spec.seed)?;
-    let Some(first) = evaluations.into_iter().next() else { return Err(Error::Interrupted) };
+    let Some(mut first) = evaluations.into_iter().next() else { return Err(Error::Interrupted) };
+    first.spec_sha256 = spec.sha256();
+    first.data_sha256.clone_from(&rows.sha256);
     let label_sets = scored.first().map_or_else(|| Ok(Vec::new()), |scored| coverage(scored, spec.seed))?;
     progress.step("intervals", 1, 1);
     let result = BinaryComparison {
         name: spec.name.clone(),
         definition: spec.definition().to_owned(),
-        method,
-        spec_sha256: spec.sha256(),
-        data_sha256: rows.sha256.clone(),
         folds_sha256: folds_sha256(spec)?,
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: spec.seed,

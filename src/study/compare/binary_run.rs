@@ -7,16 +7,16 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::super::{Error, Progress};
-use super::learners::{ALPHAS, net_params, one_of};
+use super::learners::{ALPHAS, directions, net_params, one_of};
 use super::rows::{Matrices, Rows, Task};
 use super::{ComparisonSpec, ModelFamily};
 use crate::learn::calibrate::PlattScale;
 use crate::learn::stack::equal_weights;
 use crate::learn::{self, Error as LearnError};
 use crate::learn::{
-    BinaryModel, BoostedBag, BoostedParams, Calibrator, CalibratorKind, DesignMatrix, LogisticNet, LogisticRegression,
-    MissingGroups, RandomForest, RandomForestParams, SplineBasis, StackObjective, SupportVectorMachine, SvmKernel,
-    SvmParams, cross_validate_logistic, pool_probabilities, stack_probabilities,
+    BinaryModel, BoostedBag, BoostedParams, Calibrator, CalibratorKind, DesignMatrix, Direction, LogisticNet,
+    LogisticRegression, MissingGroups, RandomForest, RandomForestParams, SplineBasis, StackObjective,
+    SupportVectorMachine, SvmKernel, SvmParams, cross_validate_logistic, pool_probabilities, stack_probabilities,
 };
 use crate::stats::{expit, folds, log_loss};
 
@@ -102,6 +102,7 @@ impl BinarySettings {
         x: &DesignMatrix,
         y: &[bool],
         fold_of: &[usize],
+        monotone: &BTreeMap<String, Direction>,
         seed: u64,
         last: bool,
     ) -> Result<Box<dyn BinaryModel>, LearnError> {
@@ -115,7 +116,9 @@ impl BinarySettings {
             }
             Self::Boosted(params) => {
                 let refits = NonZeroUsize::new(if last { REFITS.1 } else { REFITS.0 }).unwrap_or(NonZeroUsize::MIN);
-                Box::new(Bag(BoostedBag::fit(x, y, params, &MissingGroups::default(), refits, seed)?))
+                let directions = directions(&x.names, monotone);
+                let none = MissingGroups::default();
+                Box::new(Bag(BoostedBag::fit_monotone(x, y, params, &none, &directions, refits, seed)?))
             }
             Self::Forest(params) => Box::new(RandomForest::fit(x, y, params, seed)?),
             Self::Svm(params) => Box::new(calibrated_svm(x, y, params, fold_of, seed)?),
@@ -241,7 +244,7 @@ pub(super) fn predict_split(
                 return Err(Error::Interrupted);
             }
             if let Entry::Vacant(slot) = tuned.entry((features, family)) {
-                let found = tune(family, imputed_or_not(family, x).0, &y, &fold_of, spec.search.candidates, task.seed)?;
+                let found = tune(spec, family, imputed_or_not(family, x).0, &y, &fold_of, task.seed)?;
                 slot.insert(found);
             }
         }
@@ -260,18 +263,18 @@ fn imputed_or_not(family: ModelFamily, x: &Matrices) -> (&DesignMatrix, &DesignM
 
 /// Chooses settings by the log loss of predictions out of the inner folds, then fits on all training rows.
 fn tune(
+    spec: &ComparisonSpec,
     family: ModelFamily,
     x: &DesignMatrix,
     y: &[bool],
     fold_of: &[usize],
-    n_candidates: usize,
     seed: u64,
 ) -> Result<Tuned, Error> {
     let mut best: Option<(f64, BinarySettings, Vec<f64>)> = None;
     let mut refused = None;
-    for settings in BinarySettings::draw(family, n_candidates, seed) {
+    for settings in BinarySettings::draw(family, spec.search.candidates, seed) {
         let found = out_of_folds(x, y, fold_of, |x, y, test, folds| {
-            settings.fit(x, y, folds, seed, false)?.probabilities(test)
+            settings.fit(x, y, folds, &spec.monotone, seed, false)?.probabilities(test)
         });
         match found {
             Ok(p) => {
@@ -286,7 +289,7 @@ fn tune(
     let Some((_, settings, out_of_fold)) = best else {
         return Err(refused.unwrap_or(Error::Unsupported("no settings to choose from".into())));
     };
-    let model = settings.fit(x, y, fold_of, seed, true)?;
+    let model = settings.fit(x, y, fold_of, &spec.monotone, seed, true)?;
     Ok(Tuned { chosen: settings.say(), model, out_of_fold })
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -5,7 +7,8 @@ use serde::Serialize;
 use super::ModelFamily;
 use crate::learn::{
     BoostedAft, BoostedAftParams, BoostedCox, BoostedSurvivalParams, CoxNet, CoxRegression, CoxTies, DesignMatrix,
-    ElasticNetParams, Error, ForestParams, LambdaGrid, SplineBasis, SurvivalForest, SurvivalModel, cross_validate_cox,
+    Direction, ElasticNetParams, Error, ForestParams, LambdaGrid, SplineBasis, SurvivalForest, SurvivalModel,
+    cross_validate_cox,
 };
 use crate::stats::{Survival, SurvivalCurves};
 
@@ -91,6 +94,16 @@ impl SurvivalSettings {
         })
     }
 
+    /// The settings, boosted trees held to the given directions of the risk with the columns `names`.
+    pub(super) fn directed(mut self, names: &[String], monotone: &BTreeMap<String, Direction>) -> Self {
+        match &mut self {
+            Self::Boosted(params) => params.monotone = directions(names, monotone),
+            Self::BoostedAft(params) => params.trees.monotone = directions(names, monotone),
+            _ => {}
+        }
+        self
+    }
+
     /// The settings in words.
     pub(super) fn say(&self) -> String {
         serde_json::to_string(self).unwrap_or_default().replace('"', "")
@@ -113,6 +126,14 @@ fn trees(at: usize, rng: &mut ChaCha8Rng) -> BoostedSurvivalParams {
         lambda: one_of(&[1.0, 10.0], rng),
         ..default
     }
+}
+
+/// The direction of every column; empty where none is given.
+pub(super) fn directions(names: &[String], monotone: &BTreeMap<String, Direction>) -> Vec<Direction> {
+    if monotone.is_empty() {
+        return Vec::new();
+    }
+    names.iter().map(|name| monotone.get(name).copied().unwrap_or_default()).collect()
 }
 
 /// One of `choices`, which are not empty.

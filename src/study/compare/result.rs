@@ -141,12 +141,6 @@ pub struct BinaryComparison {
     pub name: String,
     /// The outcome in words.
     pub definition: String,
-    /// How it was measured.
-    pub method: String,
-    /// SHA-256 of the specification.
-    pub spec_sha256: String,
-    /// SHA-256 of the table.
-    pub data_sha256: String,
     /// SHA-256 of the file of given folds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds_sha256: Option<String>,
@@ -154,7 +148,7 @@ pub struct BinaryComparison {
     pub crate_version: String,
     /// Seed.
     pub seed: u64,
-    /// The first model's evaluation, with every patient's probability.
+    /// The first model's evaluation, with method, hashes and every patient's probability.
     #[serde(flatten)]
     pub first: super::super::BinaryEvaluation,
     /// All models.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::spec::SplitSpec;
 use super::super::{Error, sha256_hex};
+use crate::learn::Direction;
 
 /// Which models to compare on which rows: the SPEC.toml of `regimen evaluate --cv` that has an `[endpoint]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,10 @@ pub struct ComparisonSpec {
     pub id: String,
     /// Feature groups: name to columns of the table.
     pub features: BTreeMap<String, Vec<String>>,
+    /// Direction of the risk, or of the probability, with a column, where medicine knows it: 1 never falls, −1 never rises.
+    /// Boosted trees keep to it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub monotone: BTreeMap<String, Direction>,
     /// Rows are used only where these boolean columns are true.
     #[serde(default)]
     pub require: Vec<String>,
@@ -225,6 +230,10 @@ impl ComparisonSpec {
         if spec.features.values().all(Vec::is_empty) {
             return Err(wrong("features: expected at least one column, found none".to_owned()));
         }
+        let known = |column: &String| spec.features.values().any(|columns| columns.contains(column));
+        if let Some(column) = spec.monotone.keys().find(|column| !known(column)) {
+            return Err(wrong(format!("monotone: expected columns of the features, found `{column}`")));
+        }
         let mut names = BTreeSet::new();
         for model in &spec.models {
             if !names.insert(model.name.as_str()) {
@@ -323,6 +332,8 @@ mod tests {
             ("[[models]]\nname='a'\nfamily='net'\nmembers=['cox']\n", "only an average"),
             ("[[models]]\nname='a'\nfamily='net'\nsed=1\n", "sed"),
             ("models=[]\n", "models"),
+            ("[[models]]\nname='a'\nfamily='net'\n[monotone]\nb=1\n", "found `b`"),
+            ("[[models]]\nname='a'\nfamily='net'\n[monotone]\na=2\n", "expected -1, 0 or 1, found 2"),
             ("[[models]]\nname='a'\nfamily='net'\n[search]\ncandidates=0\n", "search.candidates"),
         ] {
             let error = parse(more).unwrap_err().to_string();

@@ -7,7 +7,7 @@ use super::rows::{Matrices, Rows, Task};
 use super::survival_score::{SurvivalPrediction, grid};
 use super::{Budget, ComparisonSpec, ModelFamily};
 use crate::learn::stack::equal_weights;
-use crate::learn::{self, SurvivalModel, pool_survival, stack_survival};
+use crate::learn::{self, Direction, SurvivalModel, pool_survival, stack_survival};
 use crate::stats::ipcw::CensorSurvival;
 use crate::stats::survival_brier::ibs;
 use crate::stats::{Survival, SurvivalCurves, folds};
@@ -32,7 +32,14 @@ pub(super) fn predict_split(
     let y = all.select(&task.inside)?;
     let patients = rows.patient_numbers(&task.inside);
     let fold_of = folds::stratified_folds(y.event(), Some(&patients), spec.search.n_folds, task.seed)?;
-    let inner = Inner { y: &y, fold_of: &fold_of, grid: grid(&y)?, budget: &spec.search, seed: task.seed };
+    let inner = Inner {
+        y: &y,
+        fold_of: &fold_of,
+        grid: grid(&y)?,
+        budget: &spec.search,
+        monotone: &spec.monotone,
+        seed: task.seed,
+    };
     let weights = inner.censoring_weights()?;
     // Matrices by feature groups, fits by family and feature groups: models share them.
     let mut matrices: BTreeMap<&[String], Matrices> = BTreeMap::new();
@@ -108,6 +115,7 @@ struct Inner<'a> {
     fold_of: &'a [usize],
     grid: Vec<f64>,
     budget: &'a Budget,
+    monotone: &'a BTreeMap<String, Direction>,
     seed: u64,
 }
 
@@ -120,6 +128,7 @@ impl Inner<'_> {
         let mut best: Option<(f64, Tuned)> = None;
         let mut refused = None;
         for settings in SurvivalSettings::draw(family, self.budget.candidates, self.seed) {
+            let settings = settings.directed(&x.names, self.monotone);
             match settings.fit(x, self.y, self.fold_of, &self.grid, self.seed) {
                 Ok((model, out_of_fold)) => {
                     let loss = ibs(&censor, &cut, &out_of_fold)?;
