@@ -168,3 +168,20 @@ fn what_cannot_be_compared_is_refused_with_its_reason() {
     let ran = regimen(["evaluate", &spec(folder.path(), SURVIVAL), "--cv", "--data", &data, "--external", "x"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
 }
+
+#[test]
+fn an_embedding_is_refused_because_its_encoder_has_seen_the_patients() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("demo");
+    assert_eq!(regimen(["demo", "--no-serve", "--out", &text(&out)]).code, 0);
+    let content = SURVIVAL
+        .replace("kind = \"survival\"\ntime = \"time\"\nevent = \"event\"", "kind = \"binary\"\noutcome = \"hr\"")
+        .replace("id = \"id\"\n", "")
+        .replace("[monotone]\ngrade = 1\n", "")
+        .replace("[\"age\", \"grade\"]", "[\"age_years\"]")
+        .replace("[\"noise\"]", "[\"mri_emb\"]");
+    let fused = text(&out.join("fused.arrow"));
+    let ran = regimen(["evaluate", &spec(folder.path(), &content), "--cv", "--data", &fused]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(ran.stderr.contains("`mri_emb` is an embedding"), "{}", ran.stderr);
+}

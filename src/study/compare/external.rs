@@ -1,10 +1,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use polars::prelude::DataType;
-
 use super::super::Error;
-use super::rows::Task;
+use super::rows::{Reader, Task};
 use super::survival_score::SurvivalPrediction;
 use crate::stats::SurvivalCurves;
 use crate::tables::read_table;
@@ -29,30 +27,23 @@ impl External {
     pub fn read(name: &str, path: &Path) -> Result<Self, Error> {
         let (frame, _) = read_table(path)?;
         let table = path.display().to_string();
-        let wrong = |column: &str, found: String| Error::Column {
-            table: table.clone(),
-            column: column.to_owned(),
-            expected: "numbers without gaps",
-            found,
-        };
+        let reader = Reader { frame: &frame, table: table.clone() };
         let numbers = |column: &str| -> Result<Vec<f64>, Error> {
-            let values = frame.column(column).map_err(|_| wrong(column, "no such column".into()))?;
-            let values = values.cast(&DataType::Float64).map_err(|_| wrong(column, values.dtype().to_string()))?;
-            let values: Vec<f64> = values
-                .f64()
-                .map_err(crate::tables::Error::from)?
-                .iter()
-                .map(|value| value.unwrap_or(f64::NAN))
-                .collect();
-            match values.iter().position(|value| !value.is_finite()) {
-                Some(row) => Err(wrong(column, format!("none in row {}", row + 1))),
-                None => Ok(values),
-            }
+            reader
+                .numbers(column)?
+                .into_iter()
+                .enumerate()
+                .map(|(row, value)| {
+                    value.filter(|value| value.is_finite()).ok_or_else(|| Error::Column {
+                        table: table.clone(),
+                        column: column.to_owned(),
+                        expected: "numbers without gaps",
+                        found: format!("none in row {}", row + 1),
+                    })
+                })
+                .collect()
         };
-        let ids = frame.column("id").map_err(|_| wrong("id", "no such column".into()))?;
-        let ids = ids.cast(&DataType::String).map_err(crate::tables::Error::from)?;
-        let ids: Vec<String> =
-            ids.str().map_err(crate::tables::Error::from)?.iter().map(|id| id.unwrap_or("").to_owned()).collect();
+        let ids = reader.ids("id")?;
         let repeats = numbers("rep")?;
         let names: Vec<String> = frame.get_column_names().iter().map(ToString::to_string).collect();
         let columns = if names.iter().any(|name| name == "p") {

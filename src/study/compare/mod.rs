@@ -58,7 +58,8 @@ pub struct PredictionFile {
 ///
 /// # Errors
 /// [`Error::Table`] and [`Error::Column`] for a table that does not hold what the specification names,
-/// [`Error::Unsupported`], [`Error::Learn`] and [`Error::Stats`] for rows that cannot support it, [`Error::Interrupted`].
+/// [`Error::Unsupported`] for embeddings among the features; it, [`Error::Learn`] and [`Error::Stats`] for rows that
+/// cannot support it; [`Error::Interrupted`].
 pub fn compare(
     spec: &ComparisonSpec,
     data: &Path,
@@ -66,6 +67,7 @@ pub fn compare(
     progress: &dyn Progress,
 ) -> Result<(Comparison, Vec<PredictionFile>), Error> {
     let rows = Rows::read(data, spec)?;
+    rows.refuse_embeddings(spec)?;
     match &rows.outcomes {
         Outcomes::Survival(all) => {
             let (result, judged) = survival::compare_survival(spec, &rows, all, external, progress)?;

@@ -6,7 +6,7 @@ use polars::prelude::{DataFrame, DataType, IdxCa};
 use super::super::spec::SplitSpec;
 use super::super::{Error, sha256_of_file};
 use super::{ComparisonSpec, Endpoint};
-use crate::fusion::{Design, Impute, Preprocessing};
+use crate::fusion::{Design, Encoding, Impute, Preprocessing};
 use crate::learn::DesignMatrix;
 use crate::stats::split::{by_period, leave_one_centre_out, patient_folds};
 use crate::stats::{Survival, folds};
@@ -92,6 +92,19 @@ impl Rows {
             n_before: frame.height(),
             sha256,
         })
+    }
+
+    /// Refuses embeddings among the features: their encoder has seen the patients that it would be judged on.
+    pub(super) fn refuse_embeddings(&self, spec: &ComparisonSpec) -> Result<(), Error> {
+        let design = Design::encodings(&self.frame, &spec.groups(&[]), &Preprocessing::default())?;
+        match design.columns.iter().find(|column| matches!(column.encoding, Encoding::Component(_))) {
+            None => Ok(()),
+            Some(column) => Err(Error::Unsupported(format!(
+                "`{}` is an embedding, whose encoder is not trained again inside each fold of a comparison: use a \
+                 response specification with refit_encoder",
+                column.source
+            ))),
+        }
     }
 
     /// Whether each row has the event.
@@ -238,9 +251,9 @@ fn take(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame, Error> {
 }
 
 /// Typed columns of a frame, or an error that names table and column.
-struct Reader<'a> {
-    frame: &'a DataFrame,
-    table: String,
+pub(super) struct Reader<'a> {
+    pub frame: &'a DataFrame,
+    pub table: String,
 }
 
 impl Reader<'_> {
@@ -257,7 +270,7 @@ impl Reader<'_> {
         Ok(column.cast(kind).map_err(crate::tables::Error::from)?)
     }
 
-    fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, Error> {
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, Error> {
         let column = self.cast(name, &DataType::Float64, "number")?;
         let numbers = column.f64().map_err(crate::tables::Error::from)?;
         Ok(numbers.iter().map(|value| value.filter(|value| !value.is_nan())).collect())
@@ -283,9 +296,15 @@ impl Reader<'_> {
         Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
     }
 
-    fn ids(&self, name: &str) -> Result<Vec<String>, Error> {
-        self.texts(name)?
-            .into_iter()
+    /// An id in every row; whole numbers are written alike whatever type the file gave them.
+    pub(super) fn ids(&self, name: &str) -> Result<Vec<String>, Error> {
+        let numeric = self.frame.column(name).is_ok_and(|column| column.dtype().is_primitive_numeric());
+        let ids: Vec<Option<String>> = if numeric {
+            self.numbers(name)?.into_iter().map(|id| id.map(|id| id.to_string())).collect()
+        } else {
+            self.texts(name)?
+        };
+        ids.into_iter()
             .enumerate()
             .map(|(row, id)| {
                 id.ok_or_else(|| self.wrong(name, "an id in every row", format!("none in row {}", row + 1)))

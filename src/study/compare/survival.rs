@@ -52,18 +52,13 @@ pub(super) fn compare_survival<'a>(
     let names: Vec<String> = names.chain(external.iter().map(|other| other.name.clone())).collect();
     progress.step("intervals", 0, 1);
     let judged = Judged { rows, tasks, folds, grid, names };
-    let result = judged.result(spec, all, external)?;
+    let result = judged.result(spec, all)?;
     progress.step("intervals", 1, 1);
     Ok((result, judged))
 }
 
 impl Judged<'_> {
-    fn result(
-        &self,
-        spec: &ComparisonSpec,
-        all: &Survival,
-        external: &[External],
-    ) -> Result<SurvivalComparison, Error> {
+    fn result(&self, spec: &ComparisonSpec, all: &Survival) -> Result<SurvivalComparison, Error> {
         let clusters = self.clusters();
         let drawn_rows = |drawn: &[usize]| -> Vec<usize> {
             drawn.iter().filter_map(|&cluster| clusters.get(cluster)).flatten().copied().collect()
@@ -79,9 +74,12 @@ impl Judged<'_> {
         let of_model = |model: usize| -> [Estimate; SurvivalFigures::N] {
             std::array::from_fn(|figure| estimates[model * SurvivalFigures::N + figure])
         };
-        let models = (0..n_models)
-            .map(|model| self.model_result(model, spec, external, of_model(model)))
-            .collect::<Result<Vec<_>, Error>>()?;
+        let by_fold = self
+            .folds
+            .iter()
+            .map(|fold| fold.figures(&(0..fold.test.n_samples()).collect::<Vec<_>>(), &self.grid))
+            .collect::<Result<Vec<_>, _>>()?;
+        let models = (0..n_models).map(|model| self.model_result(model, spec, &by_fold, of_model(model))).collect();
         let differences = (1..n_models)
             .map(|model| {
                 let at = n_models * SurvivalFigures::N + 2 * (model - 1);
@@ -135,35 +133,28 @@ impl Judged<'_> {
         &self,
         model: usize,
         spec: &ComparisonSpec,
-        external: &[External],
+        by_fold: &[Vec<SurvivalFigures>],
         [c_index, c_index_ipcw, auc_t, ibs]: [Estimate; SurvivalFigures::N],
-    ) -> Result<SurvivalModelResult, Error> {
-        let folds = self.tasks.iter().zip(&self.folds).map(|(task, fold)| {
-            let positions: Vec<usize> = (0..fold.test.n_samples()).collect();
-            let figures = fold.figures(&positions, &self.grid)?;
-            Ok(FoldResult {
-                repeat: task.repeat,
-                fold: task.fold,
-                held_out: task.label.clone(),
-                c_index: figures[model].c_index,
-                ibs: figures[model].ibs,
-                chosen: fold.predictions[model].chosen.clone(),
-            })
+    ) -> SurvivalModelResult {
+        let folds = self.tasks.iter().zip(&self.folds).zip(by_fold).map(|((task, fold), figures)| FoldResult {
+            repeat: task.repeat,
+            fold: task.fold,
+            held_out: task.label.clone(),
+            c_index: figures[model].c_index,
+            ibs: figures[model].ibs,
+            chosen: fold.predictions[model].chosen.clone(),
         });
         let known = spec.models.get(model);
-        Ok(SurvivalModelResult {
+        SurvivalModelResult {
             name: self.names[model].clone(),
-            family: known.map_or_else(
-                || external.get(model - spec.models.len()).map_or(String::new(), |_| "external".to_owned()),
-                |known| known.family.as_str().to_owned(),
-            ),
+            family: known.map_or("external", |known| known.family.as_str()).to_owned(),
             features: known.map_or_else(Vec::new, |known| known.features.clone()),
             c_index,
             c_index_ipcw,
             auc_t,
             ibs,
-            folds: folds.collect::<Result<_, stats::Error>>()?,
-        })
+            folds: folds.collect(),
+        }
     }
 
     /// The grid time at which calibration is judged: the last one not after the wish, else the middle of the grid.
