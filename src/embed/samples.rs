@@ -3,7 +3,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::imaging::{Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_ultrasound, read_png};
+use crate::imaging::{
+    Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_ultrasound, read_png,
+};
 use crate::terms::{Modality, PatientId};
 
 use super::Error;
@@ -91,16 +93,19 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
 fn prepare(modality: Modality, row: &Row) -> Result<Prepared, (PathBuf, crate::imaging::Error)> {
     let read = |path: &Path| read_png(path).map_err(|error| (path.to_owned(), error));
     let raster = read(&row.image)?;
+    let preparation = Preparation::of(modality);
     match modality {
         Modality::Ultrasound => {
             let lesion = match &row.mask {
                 Some(path) => mask_box(&read(path)?),
                 None => None,
             };
-            Ok(prepare_ultrasound(&raster, lesion))
+            Ok(prepare_ultrasound(&raster, lesion, preparation).0)
         }
-        Modality::Mri => prepare_mri_colour(&raster).map_err(|error| (row.image.clone(), error)),
-        Modality::Mammography => Ok(prepare_mammogram(&raster, row.laterality)),
+        Modality::Mri => prepare_mri_colour(&raster, preparation)
+            .map(|(prepared, _)| prepared)
+            .map_err(|error| (row.image.clone(), error)),
+        Modality::Mammography => Ok(prepare_mammogram(&raster, row.laterality, preparation).0),
     }
 }
 

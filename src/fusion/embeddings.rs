@@ -31,7 +31,9 @@ pub(super) fn read_embeddings(
         if !matches!(table.column("embedding")?.dtype(), DataType::Array(..)) {
             return Err(wrong(format!("embedding of type {}", table.column("embedding")?.dtype())));
         }
-        tables.push((file.display().to_string(), table.select(needed)?));
+        let quality = table.column("quality").is_ok_and(|column| column.dtype() == &DataType::String);
+        let kept = needed.into_iter().chain(quality.then_some("quality"));
+        tables.push((file.display().to_string(), table.select(kept)?));
     }
     for map in &cohort.embeddings {
         match read_embedding_map(map, &cohort.namespace, data)? {
@@ -42,7 +44,8 @@ pub(super) fn read_embeddings(
     Ok(tables)
 }
 
-/// Adds `has_<modality>` and, where an embedding exists, `<modality>_emb`.
+/// Adds `has_<modality>`, `<modality>_quality` where an embedding table has quality findings (of a study without an
+/// embedding too: they say why), and, where an embedding exists, `<modality>_emb`.
 pub(super) fn embed_columns(
     frame: DataFrame,
     modality: Modality,
@@ -51,10 +54,11 @@ pub(super) fn embed_columns(
 ) -> Result<DataFrame, Error> {
     let word = modality.as_str();
     let (has, name) = (format!("has_{word}"), format!("{word}_emb"));
+    let frame = quality_column(frame, word, tables)?;
     let mut parts: Vec<DataFrame> = Vec::new();
     for (_, table) in tables {
         let here = col("modality").eq(lit(word)).and(col("embedding").is_not_null());
-        let part = table.clone().lazy().filter(here).collect()?;
+        let part = table.drop_many(["quality"]).lazy().filter(here).collect()?;
         if part.height() > 0 {
             parts.push(part);
         }
@@ -102,6 +106,40 @@ pub(super) fn embed_columns(
     let present = joined.column(&name)?.is_not_null();
     report.embedded.insert(word.to_owned(), present.iter().filter(|flag| *flag == Some(true)).count());
     with_flag(joined, &has, Some(present))
+}
+
+/// The quality findings of the study whose embedding is joined, else of the first study without one.
+fn quality_column(frame: DataFrame, word: &str, tables: &[(String, DataFrame)]) -> Result<DataFrame, Error> {
+    let mut all: Option<DataFrame> = None;
+    for (_, table) in tables.iter().filter(|(_, table)| table.column("quality").is_ok()) {
+        let part = table
+            .clone()
+            .lazy()
+            .filter(col("modality").eq(lit(word)))
+            .select([
+                col("patient_id"),
+                col("visit"),
+                col("study"),
+                col("embedding").is_null().alias("failed"),
+                col("quality"),
+            ])
+            .collect()?;
+        match &mut all {
+            Some(all) => {
+                all.vstack_mut(&part)?;
+            }
+            None => all = Some(part),
+        }
+    }
+    let Some(rows) = all.filter(|rows| rows.height() > 0) else { return Ok(frame) };
+    let name = format!("{word}_quality");
+    let right = rows
+        .lazy()
+        .sort(["patient_id", "visit", "failed", "study"], SortMultipleOptions::default())
+        .unique_stable(Some(cols(["patient_id", "visit"])), UniqueKeepStrategy::First)
+        .select([col("patient_id"), col("visit"), col("quality").alias(name.as_str())]);
+    let keys = [col("patient_id"), col("visit")];
+    Ok(frame.lazy().join(right, keys.clone(), keys, JoinArgs::new(JoinType::Left)).collect()?)
 }
 
 fn with_flag(mut frame: DataFrame, name: &str, flag: Option<BooleanChunked>) -> Result<DataFrame, Error> {

@@ -20,6 +20,7 @@ mod lengths;
 mod load;
 mod mri;
 mod native;
+mod picture;
 mod pixels;
 mod prepare;
 mod raster;
@@ -35,11 +36,13 @@ pub use display::{display_raster, modality_raster};
 pub use error::Error;
 pub use file_report::{FileReport, FileStatus};
 pub use header::DicomHeader;
-pub use load::load_study;
+pub use load::{Locate, StudyView, load_study};
 pub use mri::{Volume, prepare_dce};
+pub use picture::{overlay_png, prepared_png};
 pub use pixels::DecodedPixels;
 pub use prepare::{
-    LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,
+    LesionBox, Placement, Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice,
+    prepare_ultrasound,
 };
 pub use raster::{Raster, read_png};
 pub use scan::scan_folder;

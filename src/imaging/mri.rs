@@ -1,4 +1,4 @@
-use super::prepare::{Prepared, prepare_mri_slice};
+use super::prepare::{Placement, Preparation, Prepared, prepare_mri_slice};
 use super::{Error, Raster};
 
 /// Slices given to the encoder per study.
@@ -48,14 +48,14 @@ pub(super) fn choose_phases(times: &[Option<f64>]) -> Option<[usize; 3]> {
     Some([0, early, last])
 }
 
-/// The prepared slices of a dynamic series: up to eight around the peak enhancement, 80 mm of each, 3 × 64 × 64.
+/// The prepared slices of a dynamic series: up to eight around the peak enhancement, 80 mm of each, 3 × side × side.
 ///
 /// Before is phase 0, early the phase nearest 150 s (the second when times are unknown), late the last.
 ///
 /// # Errors
 /// [`Error::Study`] with fewer than two phases, no slice, or phases that differ in slices;
 /// [`Error::Shape`] when slices differ in size.
-pub fn prepare_dce(phases: &[Volume]) -> Result<Vec<Prepared>, Error> {
+pub fn prepare_dce(phases: &[Volume], preparation: Preparation) -> Result<Vec<Prepared>, Error> {
     let wrong = |reason: &str| Error::Study { modality: "mri", reason: reason.to_owned() };
     let times: Vec<Option<f64>> = phases.iter().map(|phase| phase.time_s).collect();
     let chosen = choose_phases(&times).ok_or_else(|| wrong("fewer than two phases"))?;
@@ -69,8 +69,8 @@ pub fn prepare_dce(phases: &[Volume]) -> Result<Vec<Prepared>, Error> {
     let peak = find_peak(&reduced(pre), &reduced(early));
     around(peak.slice, pre.slices.len())
         .map(|slice| {
-            let cut = |volume: &Volume| cut_field(&volume.slices[slice], peak, pre.pixel_spacing_mm);
-            prepare_mri_slice(&cut(pre), &cut(early), &cut(late))
+            let phases = [&pre.slices[slice], &early.slices[slice], &late.slices[slice]];
+            prepare_field(phases, peak, pre.pixel_spacing_mm, preparation).map(|(prepared, _)| prepared)
         })
         .collect()
 }
@@ -89,8 +89,22 @@ pub(super) fn reduce(slice: &Raster) -> Raster {
     grey.resize((grey.rows as f64 * ratio).round() as usize, (grey.columns as f64 * ratio).round() as usize)
 }
 
-/// The field of [`FIELD_MM`] around the peak, moved inside the slice where it would leave it.
-pub(super) fn cut_field(slice: &Raster, peak: Peak, spacing_mm: [f64; 2]) -> Raster {
+/// The field around the peak in three phases of one slice, prepared, and where it lies in the slice.
+pub(super) fn prepare_field(
+    phases: [&Raster; 3],
+    peak: Peak,
+    spacing_mm: [f64; 2],
+    preparation: Preparation,
+) -> Result<(Prepared, Placement), Error> {
+    let [(pre, corner), (early, _), (late, _)] = phases.map(|slice| cut_field(slice, peak, spacing_mm));
+    let (prepared, mut placement) = prepare_mri_slice(&pre, &early, &late, preparation)?;
+    placement.origin[0] += corner[0] as f64;
+    placement.origin[1] += corner[1] as f64;
+    Ok((prepared, placement))
+}
+
+/// The field of [`FIELD_MM`] around the peak, moved inside the slice where it would leave it, and its top left corner.
+fn cut_field(slice: &Raster, peak: Peak, spacing_mm: [f64; 2]) -> (Raster, [usize; 2]) {
     let window = |centre: f64, spacing: f64, limit: usize| {
         let size = ((FIELD_MM / spacing.max(1e-3)).round() as usize).clamp(1, limit);
         let start = (centre * limit as f64 - size as f64 / 2.0).round().max(0.0) as usize;
@@ -98,7 +112,7 @@ pub(super) fn cut_field(slice: &Raster, peak: Peak, spacing_mm: [f64; 2]) -> Ras
     };
     let (top, rows) = window(peak.row, spacing_mm[0], slice.rows);
     let (left, columns) = window(peak.column, spacing_mm[1], slice.columns);
-    slice.crop(top, left, rows, columns)
+    (slice.crop(top, left, rows, columns), [top, left])
 }
 
 /// The maximum of early minus before, after smoothing over neighbours in the slice and between slices.
@@ -191,12 +205,12 @@ mod tests {
         let peak = find_peak(&reduced(&phases[0]), &reduced(&phases[1]));
         assert_eq!(peak.slice, 12);
         assert!((peak.row - 34.0 / 128.0).abs() < 0.02 && (peak.column - 94.0 / 128.0).abs() < 0.02, "{peak:?}");
-        let prepared = prepare_dce(&phases).unwrap();
+        let prepared = prepare_dce(&phases, Preparation::of(crate::terms::Modality::Mri)).unwrap();
         assert_eq!(prepared.len(), 8);
         // 80 mm are 64 pixels: the field starts at row 2 and column 62, the lesion lies at 28..36, 28..36 of it.
         let slice = &prepared[4];
         assert!(slice.pixels[4096 + 32 * 64 + 32] > 0.9 && slice.pixels[32 * 64 + 32] < 0.3);
-        assert!(prepare_dce(&phases[..1]).is_err());
+        assert!(prepare_dce(&phases[..1], Preparation { side: 64, margin: 0.0 }).is_err());
     }
 
     #[test]

@@ -2,13 +2,72 @@ use serde::{Deserialize, Serialize};
 
 use super::intensity::{largest_region, otsu, percentile, scale};
 use super::{Error, Raster};
-use crate::terms::Laterality;
+use crate::terms::{Laterality, Modality};
 
-/// Side of a prepared mammogram in pixels.
-pub(super) const MAMMOGRAM_SIDE: usize = 96;
+/// How an encoder wants its images; part of the encoder, since other pixels would be another question.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preparation {
+    /// Height and width of a prepared image in pixels.
+    pub side: usize,
+    /// Margin around a lesion box on each side, as a fraction of the box; ultrasound only.
+    #[serde(default = "lesion_margin")]
+    pub margin: f64,
+}
 
-/// Side of a prepared sonogram or MRI slice in pixels.
-pub(super) const SLICE_SIDE: usize = 64;
+fn lesion_margin() -> f64 {
+    0.2
+}
+
+impl Preparation {
+    /// What the first encoders of a modality were trained with: 96 pixels for mammograms, else 64; margin 0.2.
+    #[must_use]
+    pub fn of(modality: Modality) -> Self {
+        let side = if modality == Modality::Mammography { 96 } else { 64 };
+        Self { side, margin: lesion_margin() }
+    }
+}
+
+/// Where a prepared image lies in the image it was made from, so that a map over it can be laid on the original.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// Row and column of the original under the top left corner of the prepared image; negative in the padding.
+    pub origin: [f64; 2],
+    /// Pixels of the original per prepared pixel, on both axes.
+    pub step: f64,
+    /// True when the prepared image is mirrored left to right.
+    pub mirrored: bool,
+}
+
+impl Placement {
+    /// A `side × side` map over the prepared image, laid on an original of `rows × columns`; zero outside.
+    #[must_use]
+    pub fn lay(&self, map: &Raster, rows: usize, columns: usize) -> Raster {
+        let map = if self.mirrored { map.mirrored() } else { map.clone() };
+        let mut out = Raster::filled(rows, columns, 1, 0.0);
+        let within = |place: f64, limit: usize| place >= -0.5 && place <= limit as f64 - 0.5;
+        for row in 0..rows {
+            let y = (row as f64 + 0.5 - self.origin[0]) / self.step - 0.5;
+            for column in 0..columns {
+                let x = (column as f64 + 0.5 - self.origin[1]) / self.step - 0.5;
+                if within(y, map.rows) && within(x, map.columns) {
+                    out.pixels[row * columns + column] = between(&map, y, x);
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The value between pixels, coordinates clamped to the map.
+fn between(map: &Raster, y: f64, x: f64) -> f32 {
+    let clamp = |place: f64, limit: usize| place.clamp(0.0, limit as f64 - 1.0);
+    let (y, x) = (clamp(y, map.rows), clamp(x, map.columns));
+    let (row, column) = (y.floor() as usize, x.floor() as usize);
+    let (down, across) = ((y - y.floor()) as f32, (x - x.floor()) as f32);
+    let line = |row: usize| map.at(row, column, 0) * (1.0 - across) + map.at(row, column + 1, 0) * across;
+    line(row) * (1.0 - down) + line(row + 1) * down
+}
 
 /// One image as an encoder sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,14 +145,18 @@ pub fn mask_box(mask: &Raster) -> Option<LesionBox> {
     LesionBox::around(&mask.to_grey(), |value| value > 0.0)
 }
 
-/// A mammogram for the encoder, 1 × 96 × 96: the breast alone, chest wall to the left, aspect kept by padding.
+/// A mammogram for the encoder, 1 × side × side, and where it lies in the film: the breast alone, chest wall to the left, aspect kept by padding.
 ///
 /// The breast is the largest region above half of Otsu's threshold (counted from the darkest value); other bright
 /// regions (labels, markers) are blanked. Right breasts are mirrored; without a laterality the half with more tissue is
 /// taken as that of the chest wall.
 /// Intensities run from the 1st to the 99.5th percentile inside the breast's box.
 #[must_use]
-pub fn prepare_mammogram(image: &Raster, laterality: Option<Laterality>) -> Prepared {
+pub fn prepare_mammogram(
+    image: &Raster,
+    laterality: Option<Laterality>,
+    preparation: Preparation,
+) -> (Prepared, Placement) {
     let grey = image.to_grey();
     let longest = grey.rows.max(grey.columns);
     let shrink = (longest as f64 / 256.0).max(1.0);
@@ -138,7 +201,11 @@ pub fn prepare_mammogram(image: &Raster, laterality: Option<Laterality>) -> Prep
         None => left_tissue(&breast.mirrored()) > left_tissue(&breast),
     };
     let breast = if flip { breast.mirrored() } else { breast };
-    Prepared::from_raster(&fit(&breast, MAMMOGRAM_SIDE, false))
+    let (fitted, step, [top, left]) = fit(&breast, preparation.side, false);
+    // A mirrored breast ends where the padding begins: its left edge in the film is the right edge of the fitted image.
+    let padding = if flip { preparation.side as f64 - breast.columns as f64 / step } else { left };
+    let origin = [frame.top as f64 - top * step, frame.left as f64 - padding * step];
+    (Prepared::from_raster(&fitted), Placement { origin, step, mirrored: flip })
 }
 
 /// Pixels of tissue in the left half of a scaled image: the half of the chest wall has more than that of the nipple.
@@ -147,8 +214,9 @@ fn left_tissue(image: &Raster) -> usize {
     half.pixels.iter().filter(|value| **value > 0.1).count()
 }
 
-/// The image shrunk or grown onto a square of zeros without distortion: centred, or with its left edge kept left.
-pub(super) fn fit(image: &Raster, side: usize, centred: bool) -> Raster {
+/// The image shrunk or grown onto a square of zeros without distortion: centred, or with its left edge kept left. Also
+/// the pixels of the image per pixel of the square, and the rows above and columns before it.
+pub(super) fn fit(image: &Raster, side: usize, centred: bool) -> (Raster, f64, [f64; 2]) {
     let ratio = side as f64 / image.rows.max(image.columns).max(1) as f64;
     let size = |length: usize| ((length as f64 * ratio).round() as usize).clamp(1, side);
     let small = image.resize(size(image.rows), size(image.columns));
@@ -159,25 +227,31 @@ pub(super) fn fit(image: &Raster, side: usize, centred: bool) -> Raster {
         let start = ((top + row) * side + left) * small.channels;
         out.pixels[start..start + line.len()].copy_from_slice(line);
     }
-    out
+    (out, 1.0 / ratio, [top as f64, left as f64])
 }
 
-/// A sonogram for the encoder, 1 × 64 × 64, aspect kept.
+/// A sonogram for the encoder, 1 × side × side, aspect kept, and where it lies in the original.
 ///
-/// With a lesion box: the box with a margin of 20 % on each side, widened to a square where the image allows. Without:
+/// With a lesion box: the box with the preparation's margin on each side, widened to a square where the image allows. Without:
 /// the whole image, its black borders trimmed. Intensities run from the 1st to the 99.5th percentile of what is kept.
 #[must_use]
-pub fn prepare_ultrasound(image: &Raster, lesion: Option<LesionBox>) -> Prepared {
+pub fn prepare_ultrasound(
+    image: &Raster,
+    lesion: Option<LesionBox>,
+    preparation: Preparation,
+) -> (Prepared, Placement) {
     let grey = image.to_grey();
     let frame = match lesion {
-        Some(lesion) => lesion.square_within(&grey, 0.2),
+        Some(lesion) => lesion.square_within(&grey, preparation.margin),
         None => bright_box(&grey),
     };
     let mut kept = frame.cut(&grey);
     let low = percentile(&kept.pixels, 0.01).unwrap_or(0.0);
     let high = percentile(&kept.pixels, 0.995).unwrap_or(0.0);
     scale(&mut kept.pixels, low, high);
-    Prepared::from_raster(&fit(&kept, SLICE_SIDE, true))
+    let (fitted, step, [top, left]) = fit(&kept, preparation.side, true);
+    let origin = [frame.top as f64 - top * step, frame.left as f64 - left * step];
+    (Prepared::from_raster(&fitted), Placement { origin, step, mirrored: false })
 }
 
 /// The image without the border rows and columns that are dark throughout (at most 4 % of the range on average).
@@ -198,13 +272,18 @@ fn bright_box(grey: &Raster) -> LesionBox {
     }
 }
 
-/// An MRI slice for the encoder, 3 × 64 × 64: before, early after and late after contrast.
+/// An MRI slice for the encoder, 3 × side × side: before, early after and late after contrast.
 ///
 /// The three phases are scaled together, 0 to the 99.5th percentile of the early one; aspect kept by padding.
 ///
 /// # Errors
 /// [`Error::Shape`] when the three slices differ in size.
-pub fn prepare_mri_slice(pre: &Raster, early: &Raster, late: &Raster) -> Result<Prepared, Error> {
+pub fn prepare_mri_slice(
+    pre: &Raster,
+    early: &Raster,
+    late: &Raster,
+    preparation: Preparation,
+) -> Result<(Prepared, Placement), Error> {
     let size = |image: &Raster| (image.rows, image.columns);
     if size(pre) != size(early) || size(pre) != size(late) {
         return Err(Error::Shape {
@@ -214,7 +293,7 @@ pub fn prepare_mri_slice(pre: &Raster, early: &Raster, late: &Raster) -> Result<
     }
     let phases = [pre.to_grey(), early.to_grey(), late.to_grey()];
     let pixels = (0..pre.rows * pre.columns).flat_map(|at| phases.iter().map(move |phase| phase.pixels[at])).collect();
-    prepare_mri_colour(&Raster::new(pre.rows, pre.columns, 3, pixels)?)
+    prepare_mri_colour(&Raster::new(pre.rows, pre.columns, 3, pixels)?, preparation)
 }
 
 /// An MRI slice for the encoder from one colour image whose channels are the phases before, early and late.
@@ -223,14 +302,16 @@ pub fn prepare_mri_slice(pre: &Raster, early: &Raster, late: &Raster) -> Result<
 ///
 /// # Errors
 /// [`Error::Shape`] when the image does not have three channels.
-pub fn prepare_mri_colour(image: &Raster) -> Result<Prepared, Error> {
+pub fn prepare_mri_colour(image: &Raster, preparation: Preparation) -> Result<(Prepared, Placement), Error> {
     if image.channels != 3 {
         return Err(Error::Shape { expected: "3 channels".to_owned(), found: format!("{} channels", image.channels) });
     }
     let high = percentile(&image.channel(1).pixels, 0.995).unwrap_or(0.0);
     let mut scaled = image.clone();
     scale(&mut scaled.pixels, 0.0, high);
-    Ok(Prepared::from_raster(&fit(&scaled, SLICE_SIDE, true)))
+    let (fitted, step, [top, left]) = fit(&scaled, preparation.side, true);
+    let placement = Placement { origin: [-top * step, -left * step], step, mirrored: false };
+    Ok((Prepared::from_raster(&fitted), placement))
 }
 
 #[cfg(test)]
@@ -246,10 +327,12 @@ mod tests {
 
     #[test]
     fn mammograms_show_the_breast_from_the_left_without_labels() {
-        let left = prepare_mammogram(&raster("L"), Some(Laterality::Left));
-        let right = prepare_mammogram(&raster("R"), Some(Laterality::Right));
-        let guessed = prepare_mammogram(&raster("R"), None);
+        let of = Preparation::of(Modality::Mammography);
+        let (left, _) = prepare_mammogram(&raster("L"), Some(Laterality::Left), of);
+        let (right, placed) = prepare_mammogram(&raster("R"), Some(Laterality::Right), of);
+        let (guessed, _) = prepare_mammogram(&raster("R"), None, of);
         assert_eq!(right, guessed);
+        assert!(placed.mirrored);
         assert_eq!((left.channels, left.height, left.width, left.pixels.len()), (1, 96, 96, 9216));
         let column = |image: &Prepared, at: usize| (0..96).map(|row| image.pixels[row * 96 + at]).sum::<f32>();
         for image in [&left, &right] {
@@ -277,7 +360,8 @@ mod tests {
                 image.pixels[row * 200 + column] = 60.0 + ((row * 7 + column * 3) % 90) as f32;
             }
         }
-        let whole = prepare_ultrasound(&image, None);
+        let of = Preparation::of(Modality::Ultrasound);
+        let (whole, _) = prepare_ultrasound(&image, None, of);
         assert_eq!((whole.channels, whole.height, whole.width), (1, 64, 64));
         let lit = whole.pixels.iter().filter(|value| **value > 0.0).count();
         assert!(lit > 64 * 48, "the border is gone, the aspect 80:100 kept: {lit}");
@@ -285,17 +369,51 @@ mod tests {
         assert_eq!(lesion.square_within(&image, 0.2), LesionBox { top: 36, left: 81, rows: 28, columns: 28 });
         let corner = LesionBox { top: 95, left: 0, rows: 5, columns: 5 };
         assert_eq!(corner.square_within(&image, 0.2), LesionBox { top: 93, left: 0, rows: 7, columns: 7 });
-        assert!(prepare_ultrasound(&image, Some(lesion)).pixels.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(prepare_ultrasound(&image, Some(lesion), of).0.pixels.iter().all(|value| (0.0..=1.0).contains(value)));
     }
 
     #[test]
     fn phases_are_scaled_together_by_the_early_one() {
         let level = |value: f32| Raster::filled(8, 8, 1, value);
-        let slice = prepare_mri_slice(&level(50.0), &level(200.0), &level(100.0)).unwrap();
+        let of = Preparation::of(Modality::Mri);
+        let (slice, _) = prepare_mri_slice(&level(50.0), &level(200.0), &level(100.0), of).unwrap();
         assert_eq!((slice.pixels[0], slice.pixels[4096], slice.pixels[8192]), (0.25, 1.0, 0.5));
-        assert!(prepare_mri_slice(&level(1.0), &Raster::filled(8, 9, 1, 1.0), &level(1.0)).is_err());
-        assert!(prepare_mri_colour(&level(1.0)).is_err());
-        let blank = prepare_mri_slice(&level(0.0), &level(0.0), &level(0.0)).unwrap();
+        assert!(prepare_mri_slice(&level(1.0), &Raster::filled(8, 9, 1, 1.0), &level(1.0), of).is_err());
+        assert!(prepare_mri_colour(&level(1.0), of).is_err());
+        let (blank, _) = prepare_mri_slice(&level(0.0), &level(0.0), &level(0.0), of).unwrap();
         assert!(blank.pixels.iter().all(|value| *value == 0.0));
+    }
+
+    /// A bright square somewhere must be found at the same place after preparing the image and laying the result back.
+    #[test]
+    fn a_prepared_image_laid_back_covers_what_it_was_made_from() {
+        let mut image = Raster::filled(120, 200, 1, 20.0);
+        for row in 30..60 {
+            for column in 20..110 {
+                image.pixels[row * 200 + column] = 120.0 + ((row * 5 + column) % 40) as f32;
+            }
+        }
+        for row in 40..48 {
+            for column in 60..68 {
+                image.pixels[row * 200 + column] = 255.0;
+            }
+        }
+        let mirrored = image.mirrored();
+        let of = Preparation { side: 96, margin: 0.5 };
+        let lesion = LesionBox { top: 38, left: 55, rows: 14, columns: 18 };
+        let cases = [
+            (&image, prepare_ultrasound(&image, Some(lesion), of), 60),
+            (&image, prepare_mammogram(&image, Some(Laterality::Left), of), 60),
+            (&mirrored, prepare_mammogram(&mirrored, Some(Laterality::Right), of), 200 - 68),
+        ];
+        for (original, (prepared, placement), left) in cases {
+            let map = Raster { rows: 96, columns: 96, channels: 1, pixels: prepared.pixels };
+            let back = placement.lay(&map, 120, 200);
+            let at = |row: usize, column: usize| back.pixels[row * 200 + column];
+            let inside: f32 = (41..47).map(|r| (left + 1..left + 7).map(|c| at(r, c)).sum::<f32>()).sum();
+            let outside = (30..60).map(|r| at(r, left - 6)).fold(0.0, f32::max);
+            assert!(inside > 0.95 * 36.0 && outside < 0.75, "{placement:?}: {inside} {outside}");
+            assert!(original.pixels.len() == back.pixels.len());
+        }
     }
 }

@@ -237,10 +237,15 @@ mod tests {
 
     use super::super::synthetic::{Synthetic, dce_slice, mammogram};
     use super::*;
-    use crate::imaging::{load_study, scan_folder};
+    use crate::imaging::{Error, Preparation, Prepared, load_study, scan_folder};
 
     fn grouped(root: &Path) -> (Vec<Study>, Vec<String>) {
         group_studies(&scan_folder(root, &|_, _| {}).unwrap(), "demo")
+    }
+
+    fn prepared(root: &Path, study: &Study) -> Result<Vec<Prepared>, Error> {
+        let views = load_study(root, study, Preparation::of(study.modality), None)?;
+        Ok(views.into_iter().map(|view| view.prepared).collect())
     }
 
     fn write_dce(root: &Path, leave_out: Option<(usize, usize)>) {
@@ -269,7 +274,7 @@ mod tests {
         let expected: Vec<(usize, f64)> = (0..18).map(|i| (i / 6, 2.5 * (i % 6) as f64)).collect();
         assert_eq!(order, expected);
         assert_eq!(study.images[6].time_s, Some(120.0));
-        let prepared = load_study(folder.path(), study).unwrap();
+        let prepared = prepared(folder.path(), study).unwrap();
         assert_eq!(prepared.len(), 6, "all six slices fit into eight");
         assert!(prepared.iter().all(|slice| (slice.channels, slice.height, slice.width) == (3, 64, 64)));
         let brightest = |slice: &crate::imaging::Prepared| slice.pixels[4096..8192].iter().sum::<f32>();
@@ -282,7 +287,7 @@ mod tests {
         write_dce(folder.path(), Some((1, 4)));
         let (studies, _) = grouped(folder.path());
         assert_eq!(studies[0].quality, ["phase 1: 1 slice missing"]);
-        assert_eq!(load_study(folder.path(), &studies[0]).unwrap().len(), 5, "the shared slices are used");
+        assert_eq!(prepared(folder.path(), &studies[0]).unwrap().len(), 5, "the shared slices are used");
         let folder = tempfile::tempdir().unwrap();
         for slice in [0, 1, 2, 4, 5] {
             dce_slice(0, slice).write(folder.path(), &format!("{slice}.dcm"));
@@ -292,7 +297,7 @@ mod tests {
             studies[0].quality,
             ["one phase only: enhancement cannot be measured", "1 slice missing from every phase"]
         );
-        assert!(load_study(folder.path(), &studies[0]).is_err());
+        assert!(prepared(folder.path(), &studies[0]).is_err());
     }
 
     #[test]
@@ -341,7 +346,7 @@ mod tests {
         );
         let views: Vec<&str> = study.images.iter().map(|image| image.path.as_str()).collect();
         assert_eq!(views, ["b.dcm", "c.dcm", "a.dcm"]);
-        let prepared = load_study(folder.path(), study).unwrap();
+        let prepared = prepared(folder.path(), study).unwrap();
         assert_eq!(prepared.len(), 3);
         assert!(prepared.iter().all(|image| (image.channels, image.height, image.width) == (1, 96, 96)));
         let difference: f32 = prepared[1].pixels.iter().zip(&prepared[2].pixels).map(|(a, b)| (a - b).abs()).sum();
@@ -354,6 +359,6 @@ mod tests {
         mammogram("L", "CC").write(folder.path(), "a.dcm");
         let (mut studies, _) = grouped(folder.path());
         studies[0].images[0].path = "../a.dcm".to_owned();
-        assert!(load_study(&folder.path().join("."), &studies[0]).is_err());
+        assert!(prepared(&folder.path().join("."), &studies[0]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::study::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
-    OptionEstimate, Performance, Verdict,
+    OptionEstimate, Performance, Verdict, ViewWeight,
 };
 use crate::terms::{Estimate, Modality, Pseudonym, Subtype};
 
@@ -143,6 +143,11 @@ pub fn normal() -> Assessment {
                 quality: Vec::new(),
                 available: true,
                 note: "Not used by the leading model.".to_owned(),
+                views: vec![
+                    ViewWeight { view: "left MLO".to_owned(), weight: 0.64 },
+                    ViewWeight { view: "left CC".to_owned(), weight: 0.36 },
+                ],
+                picture: Some("data:image/png;base64,AAAA".to_owned()),
             },
             ImagingInput {
                 modality: Modality::Mri,
@@ -151,6 +156,8 @@ pub fn normal() -> Assessment {
                 quality: vec!["slice spacing above 5 mm".to_owned()],
                 available: false,
                 note: "The study did not pass the quality gate.".to_owned(),
+                views: Vec::new(),
+                picture: None,
             },
         ],
         applicability: Applicability {

@@ -116,6 +116,21 @@ pub struct ImagingInput {
     pub available: bool,
     /// Why it is absent or not used by the lead model, in one sentence.
     pub note: String,
+    /// How much each image counted in the embedding, the largest first; empty where all count alike.
+    #[serde(default)]
+    pub views: Vec<ViewWeight>,
+    /// The image that counted most with the regions that moved its score, as a PNG data URI; without identifiers.
+    #[serde(default)]
+    pub picture: Option<String>,
+}
+
+/// How much one image of a study counted in its embedding.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ViewWeight {
+    /// The view in words (`left MLO`, `slice 12`).
+    pub view: String,
+    /// Its share of the pooled embedding, in [0, 1]; the shares of a study sum to 1.
+    pub weight: f64,
 }
 
 /// Verdict of the applicability gate.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, Models, Progress};
 use crate::embed::{EMBEDDING_DIM, Encoder, pool_mean};
-use crate::imaging::{Study, load_study};
+use crate::imaging::{Preparation, Prepared, Study, load_study};
 use crate::tables::{read_table, write_table};
 use crate::terms::{Modality, PatientId};
 
@@ -127,7 +127,10 @@ fn embed_one(root: &Path, study: &Study, encoder: &Encoder, cache: &Cache) -> (R
         return (row, Outcome::Reused);
     }
     let embedded =
-        load_study(root, study).map_err(Error::from).and_then(|images| Ok(pool_mean(&encoder.embed(&images)?)?));
+        load_study(root, study, Preparation::of(study.modality), None).map_err(Error::from).and_then(|views| {
+            let images: Vec<Prepared> = views.into_iter().map(|view| view.prepared).collect();
+            Ok(pool_mean(&encoder.embed(&images)?)?)
+        });
     match embedded {
         Ok(vector) => {
             row.embedding = Some(vector.to_vec());

@@ -31,7 +31,7 @@ mod train;
 pub use assess::{AssessRequest, AssessedCohort, assess_cohort};
 pub use assessment::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
-    OptionEstimate, Performance, Verdict,
+    OptionEstimate, Performance, Verdict, ViewWeight,
 };
 pub use check::{CheckReport, Explanation, check, explain};
 pub use compare::{

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::report::figure::IntervalFigure;
 use crate::report::words;
-use crate::study::{Assessment, InputState, ModelIdentity};
+use crate::study::{Assessment, ImagingInput, InputState, ModelIdentity, ViewWeight};
 use crate::terms::Modality;
 
 /// Inputs with a summary.
@@ -72,6 +72,12 @@ pub struct ImagingRow {
     pub quality: Vec<String>,
     /// Why it is absent or not used.
     pub note: String,
+    /// How much each image counted (`left MLO 64 %, left CC 36 %`), empty where there is no choice.
+    pub views: String,
+    /// The image that counted most with the regions that moved its score, as a data URI.
+    pub picture: Option<String>,
+    /// What the picture shows, in words.
+    pub picture_text: String,
 }
 
 /// Cross-validated performance of one model in one population.
@@ -179,9 +185,29 @@ pub(super) fn imaging(assessment: &Assessment) -> Vec<ImagingRow> {
                 encoder: given.and_then(|input| input.encoder.clone()),
                 quality: given.map(|input| input.quality.clone()).unwrap_or_default(),
                 note: given.map_or_else(|| words::NO_IMAGES.to_owned(), |input| input.note.clone()),
+                views: given.map(views_text).unwrap_or_default(),
+                picture: given.and_then(|input| input.picture.clone()),
+                picture_text: picture_text(modality, given),
             }
         })
         .collect()
+}
+
+/// The share of each image, largest first; nothing for a single image.
+fn views_text(input: &ImagingInput) -> String {
+    if input.views.len() < 2 {
+        return String::new();
+    }
+    let share = |view: &ViewWeight| format!("{} {:.0}\u{a0}%", view.view, 100.0 * view.weight);
+    input.views.iter().map(share).collect::<Vec<_>>().join(", ")
+}
+
+fn picture_text(modality: Modality, input: Option<&ImagingInput>) -> String {
+    let view = input.and_then(|input| input.views.first()).map_or_else(String::new, |view| format!(", {}", view.view));
+    format!(
+        "{}{view}: regions that moved the encoder\u{2019}s own score, warm colours most. Not a finding and not a lesion mark.",
+        words::modality(modality)
+    )
 }
 
 pub(super) fn imaging_sentence(lead: Option<&ModelIdentity>) -> String {

@@ -17,6 +17,8 @@ pub(super) fn imaging_rows(files: &[PathBuf]) -> Result<HashMap<(PatientId, Stri
         };
         let (patients, visits, modalities) = (text("patient_id")?, text("visit")?, text("modality")?);
         let (encoders, quality) = (text("encoder")?, text("quality")?);
+        let optional = |name: &str| if frame.column(name).is_ok() { text(name).map(Some) } else { Ok(None) };
+        let (views, pictures) = (optional("views")?, optional("picture")?);
         let counts = frame.column("n_images").map_err(crate::tables::Error::from)?.clone();
         let present = frame.column("embedding").map_err(crate::tables::Error::from)?.is_not_null();
         for row in 0..frame.height() {
@@ -27,6 +29,9 @@ pub(super) fn imaging_rows(files: &[PathBuf]) -> Result<HashMap<(PatientId, Stri
             };
             let available = present.get(row) == Some(true);
             let findings = cell(&quality);
+            let views =
+                views.as_deref().map(cell).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            let picture = pictures.as_deref().map(cell).filter(|uri| uri.starts_with("data:image/png;base64,"));
             rows.entry((patient, cell(&visits))).or_default().push(ImagingInput {
                 modality,
                 n_images: counts.get(row).ok().and_then(|n| n.extract::<u32>()).unwrap_or(0) as usize,
@@ -34,6 +39,8 @@ pub(super) fn imaging_rows(files: &[PathBuf]) -> Result<HashMap<(PatientId, Stri
                 quality: findings.split("; ").filter(|text| !text.is_empty()).map(str::to_owned).collect(),
                 available,
                 note: if available { String::new() } else { "The study could not be embedded.".to_owned() },
+                views,
+                picture,
             });
         }
     }

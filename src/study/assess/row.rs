@@ -240,6 +240,8 @@ impl Context<'_> {
                         quality: Vec::new(),
                         available: false,
                         note: "No study was given.".to_owned(),
+                        views: Vec::new(),
+                        picture: None,
                     });
                 if input.available {
                     input.note = if lead_uses(modality) {
