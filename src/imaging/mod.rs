@@ -4,6 +4,7 @@
 //! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom and png crates enter
 //! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
 
+mod colour;
 mod contain;
 mod dce;
 mod dicom;
