@@ -1,7 +1,7 @@
-//! Bytes to checked images and studies: DICOM and PNG in, rasters, decoded pixels and grouped studies out.
+//! Bytes to checked images and studies: DICOM, NIfTI, PNG and PGM in, rasters, decoded pixels and grouped studies out.
 //!
 //! Lives here: reading and sniffing files, decoding pixel data, display values, walking a folder, grouping into
-//! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom and png crates enter
+//! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom, flate2 and png crates enter
 //! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
 
 mod colour;
@@ -12,6 +12,8 @@ mod display;
 mod encapsulated;
 mod entropy;
 mod error;
+mod file_bytes;
+mod file_entry;
 mod file_report;
 mod header;
 mod intensity;
@@ -21,6 +23,9 @@ mod lengths;
 mod load;
 mod mri;
 mod native;
+mod nifti;
+mod nifti_header;
+mod pgm;
 mod pixels;
 mod prepare;
 mod raster;
@@ -38,6 +43,8 @@ pub use file_report::{FileReport, FileStatus};
 pub use header::DicomHeader;
 pub use load::load_study;
 pub use mri::{Volume, prepare_dce};
+pub use nifti::{NiftiImage, decode_nifti, read_nifti};
+pub use pgm::{decode_pgm, read_pgm};
 pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,

@@ -1,8 +1,10 @@
 use sha2::{Digest, Sha256};
 
 use super::colour::{ColourSpace, full_ybr_to_rgb};
-use super::raster::MAX_SAMPLES;
 use super::{DicomFile, Error, encapsulated, native};
+
+/// The largest image that is decoded, all frames: 4 GiB.
+const MAX_DECODED: usize = 4 << 30;
 
 /// The stored values of an image: decompressed, before any rescale or window.
 ///
@@ -89,8 +91,8 @@ impl Layout {
             planar: optional("PlanarConfiguration", 1, 0)? == 1,
             photometric: file.text("PhotometricInterpretation")?.unwrap_or_default(),
         };
-        if layout.frame_bytes().checked_mul(layout.frames).is_none_or(|bytes| bytes > 8 * MAX_SAMPLES) {
-            return Err(Error::Unsupported { what: "an image of more than 8 GiB".to_owned() });
+        if layout.frame_bytes().checked_mul(layout.frames).is_none_or(|bytes| bytes > MAX_DECODED) {
+            return Err(Error::Unsupported { what: "an image of more than 4 GiB".to_owned() });
         }
         Ok(layout)
     }
@@ -123,6 +125,13 @@ impl DecodedPixels {
             return Err(Error::Truncated { expected, found: bytes.len() });
         }
         settle_unused_bits(&mut bytes, &layout);
+        if layout.float {
+            let width = layout.bits_allocated / 8;
+            let count = bytes.chunks_exact(width).filter(|value| !number(value, true, true).is_finite()).count();
+            if count > 0 {
+                return Err(Error::NotFinite { count });
+            }
+        }
         let photometric = settle_colour(&mut bytes, &layout, space, &mut warnings);
         let pixels = Self {
             frames: layout.frames,
@@ -137,6 +146,11 @@ impl DecodedPixels {
             bytes,
         };
         Ok((pixels, warnings))
+    }
+
+    /// Bytes that decoding `file` will take; zero when its attributes do not tell.
+    pub(super) fn expected_bytes(file: &DicomFile) -> usize {
+        Layout::read(file).map_or(0, |layout| layout.frame_bytes() * layout.frames)
     }
 
     /// SHA-256 of all values, little-endian, as lower-case hexadecimal.
@@ -291,7 +305,9 @@ mod tests {
     #[test]
     fn shapes_that_no_image_has_are_refused_before_allocation() {
         let mut image = Synthetic::new("CT", 65_535, 65_535, &[1, 2]);
-        assert!(matches!(decoded(&image), Err(Error::Truncated { .. })));
+        assert!(matches!(decoded(&image), Err(Error::Unsupported { .. })));
+        image.number(tags::ROWS, 30_000);
+        assert!(matches!(decoded(&image), Err(Error::Truncated { expected: 3_932_100_000, found: 4 })));
         image.text(tags::NUMBER_OF_FRAMES, VR::IS, "999999");
         assert!(matches!(decoded(&image), Err(Error::Unsupported { .. })));
         image.text(tags::NUMBER_OF_FRAMES, VR::IS, "0");
