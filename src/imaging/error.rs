@@ -88,6 +88,12 @@ pub enum Error {
         /// The value, shortened.
         found: String,
     },
+    /// Two grids in space that do not fit each other.
+    #[error("geometry: {reason}")]
+    Geometry {
+        /// What does not fit.
+        reason: String,
+    },
     /// A DICOM object without pixel data.
     #[error("no pixel data")]
     NoPixels,

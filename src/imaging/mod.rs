@@ -4,6 +4,7 @@
 //! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom, flate2 and png crates enter
 //! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
 
+mod attributes;
 mod colour;
 mod contain;
 mod dce;
@@ -15,6 +16,7 @@ mod error;
 mod file_bytes;
 mod file_entry;
 mod file_report;
+mod geometry;
 mod header;
 mod intensity;
 mod jpeg;
@@ -31,15 +33,18 @@ mod prepare;
 mod raster;
 mod rle;
 mod scan;
+mod segmentation;
 mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
 
+pub use attributes::Code;
 pub use dicom::DicomFile;
 pub use display::{display_raster, modality_raster};
 pub use error::Error;
 pub use file_report::{FileReport, FileStatus};
+pub use geometry::SliceGeometry;
 pub use header::DicomHeader;
 pub use load::load_study;
 pub use mri::{Volume, prepare_dce};
@@ -51,4 +56,5 @@ pub use prepare::{
 };
 pub use raster::{Raster, read_png};
 pub use scan::scan_folder;
+pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};
