@@ -1,4 +1,3 @@
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry
 
 use super::Error;
 use super::attributes::{Attributes, FrameAttributes, Item};
+use super::file_bytes::read_bounded;
 use super::lengths::{Encoding, overrun};
 use super::sniff::{self, DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 
@@ -24,10 +24,9 @@ impl DicomFile {
     /// Reads and parses the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`], or as [`DicomFile::from_bytes`].
+    /// [`Error::Io`], [`Error::Unsupported`] for a pipe, a device or more than 4 GiB, or as [`DicomFile::from_bytes`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Self::from_bytes(&bytes)
+        Self::from_bytes(&read_bounded(path)?)
     }
 
     /// Parses the bytes of a DICOM file. A missing preamble, meta header or transfer syntax is sniffed and warned about.

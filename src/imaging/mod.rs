@@ -9,6 +9,7 @@ mod colour;
 mod contain;
 mod dce;
 mod dicom;
+mod dicomdir;
 mod display;
 mod encapsulated;
 mod entropy;
@@ -55,6 +56,6 @@ pub use prepare::{
     LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,
 };
 pub use raster::{Raster, read_png};
-pub use scan::scan_folder;
+pub use scan::{images_root, scan_folder};
 pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};

@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -6,11 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 use walkdir::WalkDir;
 
+use super::contain::contained;
+use super::dicomdir::{is_named_dicomdir, references, resolve};
 use super::file_entry::report_file;
-use super::{Error, FileReport};
+use super::{DicomFile, Error, FileReport};
 
 /// Reads every file under `root` and reports one entry each, sorted by path; symbolic links are not followed.
 ///
+/// `root` may be a DICOMDIR: then the files that it lists are read, and paths are relative to its folder
+/// ([`images_root`]). Files that a DICOMDIR anywhere in a folder lists and that are not there are entries too.
 /// Files are decoded in parallel, summarised and dropped. `on_file(done, total)` is called after each, from any thread.
 /// A file that cannot be read is an entry with status `refused`, never an error.
 ///
@@ -18,36 +23,22 @@ use super::{Error, FileReport};
 /// [`Error::Io`] or [`Error::NotFolder`] when `root` cannot be walked, [`Error::EmptyFolder`] when it holds no file.
 pub fn scan_folder(root: &Path, on_file: &(dyn Fn(usize, usize) + Sync)) -> Result<Vec<FileReport>, Error> {
     let meta = fs::metadata(root).map_err(|source| Error::Io { path: root.to_owned(), source })?;
-    if !meta.is_dir() {
-        return Err(Error::NotFolder { path: root.to_owned() });
+    let mut found = Found::default();
+    let folder = images_root(root);
+    if meta.is_dir() {
+        found.walk(root)?;
+    } else {
+        let listed = listed_in(root).ok_or_else(|| Error::NotFolder { path: root.to_owned() })?;
+        found.files.insert(relative(&folder, root), root.to_owned());
+        found.list(&folder, &folder, listed);
     }
-    let mut files: Vec<(String, PathBuf)> = Vec::new();
-    let mut reports = Vec::new();
-    for entry in WalkDir::new(root).follow_links(false) {
-        match entry {
-            Ok(entry) if entry.file_type().is_file() => {
-                files.push((relative(root, entry.path()), entry.into_path()));
-            }
-            Ok(entry) if entry.file_type().is_dir() => {}
-            Ok(entry) => {
-                let link = entry.file_type().is_symlink();
-                let what = if link { "a symbolic link, not followed" } else { "not a regular file" };
-                reports.push(FileReport::new(relative(root, entry.path())).refused(what.to_owned()));
-            }
-            Err(error) if error.depth() == 0 => {
-                return Err(Error::Io { path: root.to_owned(), source: error.into() });
-            }
-            Err(error) => {
-                let path = error.path().map_or_else(String::new, |path| relative(root, path));
-                reports.push(FileReport::new(path).refused("the folder cannot be read".to_owned()));
-            }
-        }
-    }
-    if files.is_empty() && reports.is_empty() {
+    if found.files.is_empty() && found.reports.is_empty() {
         return Err(Error::EmptyFolder { path: root.to_owned() });
     }
+    let Found { files, mut reports } = found;
     let (done, total) = (AtomicUsize::new(0), files.len());
     let large = Mutex::new(());
+    let files: Vec<(String, PathBuf)> = files.into_iter().collect();
     reports.par_extend(files.into_par_iter().map(|(name, path)| {
         let report = report_file(name, &path, &large);
         on_file(done.fetch_add(1, Ordering::Relaxed) + 1, total);
@@ -55,6 +46,85 @@ pub fn scan_folder(root: &Path, on_file: &(dyn Fn(usize, usize) + Sync)) -> Resu
     }));
     reports.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(reports)
+}
+
+/// The folder that the paths of a scan are relative to: `root` itself, or the folder of a DICOMDIR.
+#[must_use]
+pub fn images_root(root: &Path) -> PathBuf {
+    let folder = if root.is_file() { root.parent() } else { None };
+    match folder {
+        Some(folder) if folder.as_os_str().is_empty() => PathBuf::from("."),
+        Some(folder) => folder.to_owned(),
+        None => root.to_owned(),
+    }
+}
+
+/// Files to read, by their path below the root, and what is reported without being read.
+#[derive(Default)]
+struct Found {
+    files: BTreeMap<String, PathBuf>,
+    reports: Vec<FileReport>,
+}
+
+impl Found {
+    /// Everything below `root`.
+    fn walk(&mut self, root: &Path) -> Result<(), Error> {
+        let mut directories = Vec::new();
+        for entry in WalkDir::new(root).follow_links(false) {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() => {
+                    if is_named_dicomdir(entry.path()) {
+                        directories.push(entry.path().to_owned());
+                    }
+                    self.files.insert(relative(root, entry.path()), entry.into_path());
+                }
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => {
+                    let link = entry.file_type().is_symlink();
+                    let what = if link { "a symbolic link, not followed" } else { "not a regular file" };
+                    self.refuse(relative(root, entry.path()), what);
+                }
+                Err(error) if error.depth() == 0 => {
+                    return Err(Error::Io { path: root.to_owned(), source: error.into() });
+                }
+                Err(error) => {
+                    let path = error.path().map_or_else(String::new, |path| relative(root, path));
+                    self.refuse(path, "the folder cannot be read");
+                }
+            }
+        }
+        for path in directories {
+            if let (Some(listed), Some(folder)) = (listed_in(&path), path.parent()) {
+                self.list(root, folder, listed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that a DICOMDIR in `folder` lists.
+    fn list(&mut self, root: &Path, folder: &Path, listed: BTreeSet<Vec<String>>) {
+        let prefix = relative(root, folder);
+        for parts in listed {
+            match resolve(folder, &parts) {
+                Ok(path) => {
+                    self.files.insert(relative(root, &path), path);
+                }
+                Err(reason) => {
+                    let below = if prefix.is_empty() { Vec::new() } else { vec![prefix.clone()] };
+                    self.refuse([below, parts].concat().join("/"), &reason);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, path: String, reason: &str) {
+        self.reports.push(FileReport::new(path).refused(reason.to_owned()));
+    }
+}
+
+/// What a DICOMDIR lists; `None` when the file is none.
+fn listed_in(path: &Path) -> Option<BTreeSet<Vec<String>>> {
+    contained(|| references(&DicomFile::open(path).ok()?).ok().flatten()).flatten()
 }
 
 /// `path` below `root`, parts separated by `/`.
@@ -68,7 +138,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::super::synthetic::{Synthetic, nifti};
-    use super::super::{DecodedPixels, DicomFile, DicomHeader};
+    use super::super::{DecodedPixels, DicomHeader};
     use super::*;
 
     fn scan(root: &Path) -> Vec<FileReport> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
@@ -126,4 +127,22 @@ pub(super) fn nifti([x, y, z]: [i16; 3], datatype: i16, voxels: &[u8]) -> Vec<u8
     bytes[344..348].copy_from_slice(b"n+1\0");
     bytes.extend_from_slice(voxels);
     bytes
+}
+
+/// The items of a sequence, each filled by its own closure.
+pub(super) fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+}
+
+/// A file-set directory that lists files by their ReferencedFileID.
+pub(super) fn dicomdir(listed: &[&str]) -> Synthetic {
+    let record = |id: &&str| {
+        InMemDicomObject::from_element_iter([
+            DataElement::new(tags::DIRECTORY_RECORD_TYPE, VR::CS, PrimitiveValue::from("IMAGE")),
+            DataElement::new(tags::REFERENCED_FILE_ID, VR::CS, PrimitiveValue::from(*id)),
+        ])
+    };
+    let mut new = Synthetic(InMemDicomObject::new_empty());
+    new.0.put(sequence(tags::DIRECTORY_RECORD_SEQUENCE, listed.iter().map(record).collect()));
+    new
 }
