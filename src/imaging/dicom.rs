@@ -1,14 +1,14 @@
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use dicom_core::value::Value;
 use dicom_encoding::transfer_syntax::{Codec, TransferSyntax};
 use dicom_object::InMemDicomObject;
 use dicom_object::mem::InMemElement;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
 use super::Error;
+use super::attributes::{Attributes, FrameAttributes, Item};
+use super::file_bytes::read_bounded;
 use super::lengths::{Encoding, overrun};
 use super::sniff::{self, DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 
@@ -24,10 +24,9 @@ impl DicomFile {
     /// Reads and parses the file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`], or as [`DicomFile::from_bytes`].
+    /// [`Error::Io`], [`Error::Unsupported`] for a pipe, a device or more than 4 GiB, or as [`DicomFile::from_bytes`].
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Self::from_bytes(&bytes)
+        Self::from_bytes(&read_bounded(path)?)
     }
 
     /// Parses the bytes of a DICOM file. A missing preamble, meta header or transfer syntax is sniffed and warned about.
@@ -56,29 +55,20 @@ impl DicomFile {
         &self.warnings
     }
 
-    /// The element of a DICOM name, at the top level or, for the enhanced multi-frame objects, in the functional groups
-    /// shared by all frames (PS3.3 C.7.6.16); `None` when absent or without a value.
-    fn element(&self, name: &'static str) -> Option<&InMemElement> {
-        let filled = |object: &'_ InMemDicomObject| -> bool {
-            object
-                .element_by_name(name)
-                .is_ok_and(|e| !matches!(e.value(), Value::Primitive(p) if p.calculate_byte_len() == 0))
-        };
-        if filled(&self.dataset) {
-            return self.dataset.element_by_name(name).ok();
-        }
-        let shared = self.dataset.element_by_name("SharedFunctionalGroupsSequence").ok()?.items()?.first()?;
-        shared
-            .iter()
-            .filter_map(|group| group.items().and_then(<[_]>::first))
-            .find(|item| filled(item))
-            .and_then(|item| item.element_by_name(name).ok())
+    /// The dataset, for reading by name; with it the functional groups shared by all frames of an enhanced object.
+    pub(super) fn attributes(&self) -> FileAttributes<'_> {
+        FileAttributes(Item(&self.dataset))
+    }
+
+    /// What holds of one frame, zero-based.
+    pub(super) fn frame(&self, frame: usize) -> FrameAttributes<'_> {
+        FrameAttributes::new(&self.dataset, frame)
     }
 
     /// True when the attribute is there with a value.
     #[must_use]
     pub fn has(&self, name: &'static str) -> bool {
-        self.element(name).is_some()
+        self.attributes().element(name).is_some()
     }
 
     /// The text of an attribute by its DICOM name (`StudyInstanceUID`), trimmed; `None` when absent or empty.
@@ -86,10 +76,7 @@ impl DicomFile {
     /// # Errors
     /// [`Error::Malformed`] when the attribute is there and holds no text.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, Error> {
-        let Some(element) = self.element(name) else { return Ok(None) };
-        let text = element.to_str().map_err(|_| malformed(name, "text", element))?;
-        let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
-        Ok((!text.is_empty()).then(|| text.to_owned()))
+        self.attributes().text(name)
     }
 
     /// All whole numbers of an attribute; `None` when absent or empty.
@@ -97,11 +84,7 @@ impl DicomFile {
     /// # Errors
     /// [`Error::Malformed`] when a value is not a whole number.
     pub fn integers(&self, name: &'static str) -> Result<Option<Vec<i64>>, Error> {
-        let Some(element) = self.element(name) else { return Ok(None) };
-        if self.text(name).is_ok_and(|text| text.is_none()) {
-            return Ok(None);
-        }
-        element.to_multi_int::<i64>().map(Some).map_err(|_| malformed(name, "a whole number", element))
+        self.attributes().integers(name)
     }
 
     /// The first whole number of an attribute; `None` when absent or empty.
@@ -109,7 +92,7 @@ impl DicomFile {
     /// # Errors
     /// As [`DicomFile::integers`].
     pub fn integer(&self, name: &'static str) -> Result<Option<i64>, Error> {
-        Ok(self.integers(name)?.and_then(|values| values.first().copied()))
+        self.attributes().integer(name)
     }
 
     /// All numbers of an attribute, finite; `None` when absent or empty.
@@ -117,14 +100,7 @@ impl DicomFile {
     /// # Errors
     /// [`Error::Malformed`] when a value is not a finite number.
     pub fn numbers(&self, name: &'static str) -> Result<Option<Vec<f64>>, Error> {
-        let Some(element) = self.element(name) else { return Ok(None) };
-        if self.text(name).is_ok_and(|text| text.is_none()) {
-            return Ok(None);
-        }
-        match element.to_multi_float64() {
-            Ok(values) if values.iter().all(|value| value.is_finite()) => Ok(Some(values)),
-            _ => Err(malformed(name, "a number", element)),
-        }
+        self.attributes().numbers(name)
     }
 
     /// The first number of an attribute; `None` when absent or empty.
@@ -132,7 +108,7 @@ impl DicomFile {
     /// # Errors
     /// As [`DicomFile::numbers`].
     pub fn number(&self, name: &'static str) -> Result<Option<f64>, Error> {
-        Ok(self.numbers(name)?.and_then(|values| values.first().copied()))
+        self.attributes().number(name)
     }
 
     /// Exactly `N` numbers of an attribute; `None` when absent or empty.
@@ -140,33 +116,29 @@ impl DicomFile {
     /// # Errors
     /// As [`DicomFile::numbers`], and [`Error::Malformed`] when there are more or fewer.
     pub fn vector<const N: usize>(&self, name: &'static str) -> Result<Option<[f64; N]>, Error> {
-        let Some(values) = self.numbers(name)? else { return Ok(None) };
-        <[f64; N]>::try_from(values).map(Some).map_err(|values| Error::Malformed {
-            attribute: name,
-            expected: "another count of numbers",
-            found: format!("{} of them", values.len()),
-        })
+        self.attributes().vector(name)
     }
 
     /// A whole number that must be there and lie in `low..=high`.
     pub(super) fn required(&self, name: &'static str, low: i64, high: i64) -> Result<usize, Error> {
-        let value = self.integer(name)?.ok_or(Error::Absent { attribute: name })?;
-        usize::try_from(value).ok().filter(|_| (low..=high).contains(&value)).ok_or(Error::Malformed {
-            attribute: name,
-            expected: "a size within the standard",
-            found: value.to_string(),
-        })
+        self.attributes().required(name, low, high)
     }
 }
 
-/// An error of an attribute with its value, shortened.
-fn malformed(attribute: &'static str, expected: &'static str, element: &InMemElement) -> Error {
-    let found = element.to_str().map_or_else(|_| "a sequence".to_owned(), |text| text.chars().take(40).collect());
-    Error::Malformed { attribute, expected, found }
+/// The attributes at the top level of a file or, for the enhanced multi-frame objects, in the functional groups shared
+/// by all frames (PS3.3 C.7.6.16).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FileAttributes<'a>(Item<'a>);
+
+impl<'a> Attributes<'a> for FileAttributes<'a> {
+    fn element(&self, name: &'static str) -> Option<&'a InMemElement> {
+        // No frame has this number: only what is shared answers.
+        self.0.element(name).or_else(|| FrameAttributes::new(self.0.0, usize::MAX).element(name))
+    }
 }
 
-/// The largest deflated dataset that is read, inflated: 2 GiB.
-const MAX_INFLATED: u64 = 2 << 30;
+/// The largest deflated dataset that is read, inflated: 1 GiB.
+const MAX_INFLATED: u64 = 1 << 30;
 
 /// The dataset in explicit little endian out of a deflated one (PS3.5 A.5).
 fn inflate(body: &[u8]) -> Result<Vec<u8>, Error> {
@@ -179,7 +151,7 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, Error> {
     let source = adapter.adapt_reader(Box::new(body));
     let read = source.take(MAX_INFLATED).read_to_end(&mut inflated).map_err(|e| broken(e.to_string()))?;
     if read as u64 == MAX_INFLATED {
-        return Err(broken("the dataset inflates to more than 2 GiB".to_owned()));
+        return Err(broken("the dataset inflates to more than 1 GiB".to_owned()));
     }
     Ok(inflated)
 }

@@ -1,3 +1,4 @@
+use super::colour::partial_ybr_to_rgb;
 use super::{DecodedPixels, DicomFile, Error, Raster};
 
 /// One frame in the units of its modality: stored value × RescaleSlope + RescaleIntercept; colour stays as stored.
@@ -20,7 +21,7 @@ pub fn modality_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) -
 /// One frame as it is meant to be looked at, brighter = denser or more echogenic.
 ///
 /// Grey: the modality values, through the first VOI window onto 0..=255 when there is one, MONOCHROME1 inverted.
-/// Palette: looked up, 0..=255. YBR: converted to RGB, 0..=255. RGB: as stored.
+/// Palette: looked up, 0..=255. Limited-range YBR: converted to RGB, 0..=255. RGB: as stored.
 ///
 /// # Errors
 /// As [`modality_raster`]; [`Error::Malformed`] for a window or palette that breaks its rules.
@@ -28,11 +29,11 @@ pub fn modality_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) -
 /// # Source
 /// PS3.3 C.11.2 (window), C.7.6.3.1.2 (photometric interpretation), C.7.6.3.1.5 (palette).
 pub fn display_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) -> Result<Raster, Error> {
-    let photometric = file.text("PhotometricInterpretation")?.unwrap_or_default();
+    let photometric = pixels.photometric.as_str();
     let mut raster = modality_raster(file, pixels, frame)?;
-    match (photometric.as_str(), raster.channels) {
-        ("YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_422" | "YBR_PARTIAL_420", 3) => {
-            raster.pixels.chunks_exact_mut(3).for_each(ybr_to_rgb);
+    match (photometric, raster.channels) {
+        ("YBR_PARTIAL_422" | "YBR_PARTIAL_420", 3) => {
+            raster.pixels.chunks_exact_mut(3).for_each(partial_ybr_to_rgb);
             Ok(raster)
         }
         ("PALETTE COLOR", 1) => look_up(file, pixels, frame),
@@ -104,15 +105,6 @@ impl Window {
             Function::Sigmoid => 1.0 / (1.0 + (-4.0 * (value - self.centre) / self.width).exp()),
         };
         255.0 * part.clamp(0.0, 1.0)
-    }
-}
-
-/// Full-range YCbCr to RGB in place (PS3.3 C.7.6.3.1.2).
-fn ybr_to_rgb(pixel: &mut [f32]) {
-    if let [y, cb, cr] = pixel {
-        let (blue, red) = (*cb - 128.0, *cr - 128.0);
-        let rgb = [*y + 1.402 * red, *y - 0.344_14 * blue - 0.714_14 * red, *y + 1.772 * blue];
-        (*y, *cb, *cr) = (rgb[0].clamp(0.0, 255.0), rgb[1].clamp(0.0, 255.0), rgb[2].clamp(0.0, 255.0));
     }
 }
 
@@ -202,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn ybr_becomes_rgb_for_display_only() {
+    fn full_range_ybr_is_shown_as_rgb() {
         let mut image = Synthetic::new("US", 1, 1, &[]);
         image.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL");
         image.number(tags::SAMPLES_PER_PIXEL, 3).number(tags::BITS_ALLOCATED, 8).number(tags::BITS_STORED, 8);

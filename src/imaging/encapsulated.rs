@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
+use super::colour::ColourSpace;
 use super::dicom::reasons;
 use super::native::{by_pixel, unpack_bits};
 use super::pixels::Layout;
@@ -42,7 +43,7 @@ impl Family {
     }
 }
 
-/// All frames of compressed pixel data, little-endian, colour by pixel, in the colour space of the codestream.
+/// All frames of compressed pixel data, little-endian, colour by pixel, in the colour space of the codestream (JPEG 2000: RGB).
 pub(super) fn decode(
     transfer_syntax: &str,
     layout: &Layout,
@@ -64,6 +65,22 @@ pub(super) fn decode(
         out.extend_from_slice(&frame);
     }
     Ok(out)
+}
+
+/// The colour space that the first codestream is in, where it tells.
+///
+/// JPEG 2000 undoes its own colour transform. A JPEG or JPEG-LS stream whose components are named R, G, B holds them; one
+/// with a JFIF marker holds YCbCr (pydicom reads both alike).
+pub(super) fn colour_space(transfer_syntax: &str, layout: &Layout, fragments: &[Vec<u8>]) -> ColourSpace {
+    let Some(stream) = fragments.first() else { return ColourSpace::AsDeclared };
+    match Family::of(transfer_syntax) {
+        Some(Family::Jpeg2000) if matches!(layout.photometric.as_str(), "YBR_ICT" | "YBR_RCT") => ColourSpace::Rgb,
+        Some(Family::Jpeg | Family::JpegLs) if jpeg::names_rgb(stream) => ColourSpace::Rgb,
+        Some(Family::Jpeg | Family::JpegLs) if jpeg::is_jfif(stream) && !layout.photometric.contains("YBR") => {
+            ColourSpace::FullYbr
+        }
+        _ => ColourSpace::AsDeclared,
+    }
 }
 
 /// One compressed byte string per frame.

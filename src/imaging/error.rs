@@ -33,8 +33,8 @@ pub enum Error {
         /// The rule broken.
         source: Box<Error>,
     },
-    /// Bytes that are neither DICOM nor PNG.
-    #[error("not a DICOM or PNG file")]
+    /// Bytes in none of the formats that are read.
+    #[error("not a DICOM, NIfTI, PNG or PGM file")]
     NotImage,
     /// Bytes that were to be DICOM and are not.
     #[error("expected a DICOM file, found {found}")]
@@ -47,6 +47,24 @@ pub enum Error {
     Png {
         /// The decoder's words.
         reason: String,
+    },
+    /// A PGM file that breaks its own format.
+    #[error("PGM: {reason}")]
+    Pgm {
+        /// The rule.
+        reason: String,
+    },
+    /// A NIfTI file that breaks its own format.
+    #[error("NIfTI: {reason}")]
+    Nifti {
+        /// The rule.
+        reason: String,
+    },
+    /// Voxels that are not finite numbers.
+    #[error("{count} values are NaN or infinite")]
+    NotFinite {
+        /// How many.
+        count: usize,
     },
     /// A DICOM dataset that cannot be parsed.
     #[error("DICOM dataset: {reason}")]
@@ -69,6 +87,12 @@ pub enum Error {
         expected: &'static str,
         /// The value, shortened.
         found: String,
+    },
+    /// Two grids in space that do not fit each other.
+    #[error("geometry: {reason}")]
+    Geometry {
+        /// What does not fit.
+        reason: String,
     },
     /// A DICOM object without pixel data.
     #[error("no pixel data")]

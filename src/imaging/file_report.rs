@@ -44,7 +44,8 @@ pub struct FileReport {
     pub pixel_max: Option<f64>,
     /// Mean stored value.
     pub pixel_mean: Option<f64>,
-    /// SHA-256 of all decoded frames before any rescale, little-endian, colour by pixel, one-bit values as 0 and 1.
+    /// SHA-256 of all decoded frames before any rescale, little-endian, colour by pixel, one-bit values as 0 and 1,
+    /// full-range YCbCr as RGB.
     pub pixel_sha256: Option<String>,
     /// What was tolerated, one sentence each.
     pub warnings: Vec<String>,

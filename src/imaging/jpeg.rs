@@ -77,6 +77,22 @@ pub(super) fn without_colour_transform(stream: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// True when the three components of a JPEG or JPEG-LS stream are named R, G and B.
+pub(super) fn names_rgb(stream: &[u8]) -> bool {
+    segments(stream).iter().filter(|segment| is_frame(segment.code) || segment.code == 0xf7).any(|segment| {
+        let name = |index: usize| stream.get(segment.start + 6 + 3 * index).map(u8::to_ascii_uppercase);
+        stream.get(segment.start + 5) == Some(&3) && [name(0), name(1), name(2)] == [Some(b'R'), Some(b'G'), Some(b'B')]
+    })
+}
+
+/// True when a JPEG stream carries a JFIF marker: its three components are then YCbCr.
+pub(super) fn is_jfif(stream: &[u8]) -> bool {
+    segments(stream).iter().any(|segment| {
+        (0xe0..=0xef).contains(&segment.code)
+            && stream.get(segment.start..segment.end).is_some_and(|s| s.starts_with(b"JFIF"))
+    })
+}
+
 /// True when a JPEG-LS stream keeps its components in separate scans, so that it decodes to planes.
 pub(super) fn is_ls_by_plane(stream: &[u8]) -> bool {
     let scan = segments(stream).into_iter().find(|segment| segment.code == 0xda);

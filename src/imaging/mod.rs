@@ -1,17 +1,23 @@
-//! Bytes to checked images and studies: DICOM and PNG in, rasters, decoded pixels and grouped studies out.
+//! Bytes to checked images and studies: DICOM, NIfTI, PNG and PGM in, rasters, decoded pixels and grouped studies out.
 //!
 //! Lives here: reading and sniffing files, decoding pixel data, display values, walking a folder, grouping into
-//! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom and png crates enter
+//! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom, flate2 and png crates enter
 //! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
 
+mod attributes;
+mod colour;
 mod contain;
 mod dce;
 mod dicom;
+mod dicomdir;
 mod display;
 mod encapsulated;
 mod entropy;
 mod error;
+mod file_bytes;
+mod file_entry;
 mod file_report;
+mod geometry;
 mod header;
 mod intensity;
 mod jpeg;
@@ -21,29 +27,38 @@ mod load;
 mod mri;
 mod native;
 mod picture;
+mod nifti;
+mod nifti_header;
+mod pgm;
 mod pixels;
 mod prepare;
 mod raster;
 mod rle;
 mod scan;
+mod segmentation;
 mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
 
+pub use attributes::Code;
 pub use dicom::DicomFile;
 pub use display::{display_raster, modality_raster};
 pub use error::Error;
 pub use file_report::{FileReport, FileStatus};
+pub use geometry::SliceGeometry;
 pub use header::DicomHeader;
 pub use load::{Locate, StudyView, load_study};
 pub use mri::{Volume, prepare_dce};
 pub use picture::{overlay_png, prepared_png};
+pub use nifti::{NiftiImage, decode_nifti, read_nifti};
+pub use pgm::{decode_pgm, read_pgm};
 pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Placement, Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice,
     prepare_ultrasound,
 };
 pub use raster::{Raster, read_png};
-pub use scan::scan_folder;
+pub use scan::{images_root, scan_folder};
+pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};

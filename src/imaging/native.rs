@@ -21,7 +21,9 @@ pub(super) fn decode(file: &DicomFile, layout: &Layout, warnings: &mut Vec<Strin
     })?;
     let stored = host_order(stored, layout, element.vr(), file.transfer_syntax() == EXPLICIT_BIG);
     let pixels = layout.rows * layout.columns * layout.frames;
-    let subsampled = layout.samples == 3 && layout.bits_allocated == 8 && layout.photometric == "YBR_FULL_422";
+    let subsampled = layout.samples == 3
+        && layout.bits_allocated == 8
+        && matches!(layout.photometric.as_str(), "YBR_FULL_422" | "YBR_PARTIAL_422");
     if subsampled {
         let found = stored.len();
         let expected = pixels * 2;

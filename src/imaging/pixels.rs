@@ -1,9 +1,15 @@
 use sha2::{Digest, Sha256};
 
-use super::raster::MAX_SAMPLES;
+use super::colour::{ColourSpace, full_ybr_to_rgb};
 use super::{DicomFile, Error, encapsulated, native};
 
-/// The stored values of an image: decompressed, before any rescale, window or change of colour space.
+/// The largest image that is decoded, all frames: 4 GiB.
+const MAX_DECODED: usize = 4 << 30;
+
+/// The stored values of an image: decompressed, before any rescale or window.
+///
+/// Full-range YCbCr (YBR_FULL, YBR_FULL_422, and what JPEG 2000 transforms) comes as RGB: it is how a sender wrote a
+/// colour, and lossy decoders agree on it only after conversion. All other colour spaces stay as stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecodedPixels {
     /// Number of frames, at least one.
@@ -22,6 +28,8 @@ pub struct DecodedPixels {
     pub signed: bool,
     /// True for IEEE 754 values of 32 or 64 bits.
     pub float: bool,
+    /// PhotometricInterpretation of `bytes`: that of the file, or `RGB` after conversion; empty when absent.
+    pub photometric: String,
     /// All values, little-endian: frame by frame, row by row, colour by pixel.
     pub bytes: Vec<u8>,
 }
@@ -83,8 +91,8 @@ impl Layout {
             planar: optional("PlanarConfiguration", 1, 0)? == 1,
             photometric: file.text("PhotometricInterpretation")?.unwrap_or_default(),
         };
-        if layout.frame_bytes().checked_mul(layout.frames).is_none_or(|bytes| bytes > 8 * MAX_SAMPLES) {
-            return Err(Error::Unsupported { what: "an image of more than 8 GiB".to_owned() });
+        if layout.frame_bytes().checked_mul(layout.frames).is_none_or(|bytes| bytes > MAX_DECODED) {
+            return Err(Error::Unsupported { what: "an image of more than 4 GiB".to_owned() });
         }
         Ok(layout)
     }
@@ -102,10 +110,12 @@ impl DecodedPixels {
     pub fn decode(file: &DicomFile) -> Result<(Self, Vec<String>), Error> {
         let layout = Layout::read(file)?;
         let mut warnings = Vec::new();
+        let mut space = ColourSpace::AsDeclared;
         let mut bytes = match file.dataset.element_by_name("PixelData").ok() {
             Some(element) if element.fragments().is_some() => {
                 let fragments = element.fragments().unwrap_or_default();
                 let offsets = element.offset_table().unwrap_or_default();
+                space = encapsulated::colour_space(file.transfer_syntax(), &layout, fragments);
                 encapsulated::decode(file.transfer_syntax(), &layout, fragments, offsets)?
             }
             _ => native::decode(file, &layout, &mut warnings)?,
@@ -115,6 +125,14 @@ impl DecodedPixels {
             return Err(Error::Truncated { expected, found: bytes.len() });
         }
         settle_unused_bits(&mut bytes, &layout);
+        if layout.float {
+            let width = layout.bits_allocated / 8;
+            let count = bytes.chunks_exact(width).filter(|value| !number(value, true, true).is_finite()).count();
+            if count > 0 {
+                return Err(Error::NotFinite { count });
+            }
+        }
+        let photometric = settle_colour(&mut bytes, &layout, space, &mut warnings);
         let pixels = Self {
             frames: layout.frames,
             rows: layout.rows,
@@ -124,9 +142,15 @@ impl DecodedPixels {
             bits_stored: layout.bits_stored,
             signed: layout.signed,
             float: layout.float,
+            photometric,
             bytes,
         };
         Ok((pixels, warnings))
+    }
+
+    /// Bytes that decoding `file` will take; zero when its attributes do not tell.
+    pub(super) fn expected_bytes(file: &DicomFile) -> usize {
+        Layout::read(file).map_or(0, |layout| layout.frame_bytes() * layout.frames)
     }
 
     /// SHA-256 of all values, little-endian, as lower-case hexadecimal.
@@ -163,6 +187,28 @@ impl DecodedPixels {
             sum += part;
         }
         (count > 0).then(|| (low, high, sum / count as f64))
+    }
+}
+
+/// Turns full-range YCbCr into RGB; the PhotometricInterpretation that then holds.
+fn settle_colour(bytes: &mut [u8], layout: &Layout, space: ColourSpace, warnings: &mut Vec<String>) -> String {
+    let declared = matches!(layout.photometric.as_str(), "YBR_FULL" | "YBR_FULL_422");
+    match space {
+        _ if layout.samples != 3 => layout.photometric.clone(),
+        ColourSpace::Rgb => {
+            if declared {
+                warnings.push("PhotometricInterpretation says YBR, the codestream holds RGB".to_owned());
+            }
+            "RGB".to_owned()
+        }
+        ColourSpace::AsDeclared if !declared => layout.photometric.clone(),
+        ColourSpace::FullYbr | ColourSpace::AsDeclared => {
+            if !declared {
+                warnings.push("PhotometricInterpretation says otherwise, the codestream holds YBR".to_owned());
+            }
+            full_ybr_to_rgb(bytes, layout);
+            "RGB".to_owned()
+        }
     }
 }
 
@@ -251,14 +297,17 @@ mod tests {
         let mut image = Synthetic::new("US", 1, 2, &[]);
         image.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "YBR_FULL_422");
         image.number(tags::SAMPLES_PER_PIXEL, 3).number(tags::BITS_ALLOCATED, 8).number(tags::BITS_STORED, 8);
-        image.bytes(&[10, 20, 30, 40]);
-        assert_eq!(decoded(&image).unwrap().bytes, [10, 30, 40, 20, 30, 40]);
+        image.bytes(&[10, 20, 128, 128]);
+        let pixels = decoded(&image).unwrap();
+        assert_eq!((pixels.photometric.as_str(), pixels.bytes), ("RGB", vec![10, 10, 10, 20, 20, 20]));
     }
 
     #[test]
     fn shapes_that_no_image_has_are_refused_before_allocation() {
         let mut image = Synthetic::new("CT", 65_535, 65_535, &[1, 2]);
-        assert!(matches!(decoded(&image), Err(Error::Truncated { .. })));
+        assert!(matches!(decoded(&image), Err(Error::Unsupported { .. })));
+        image.number(tags::ROWS, 30_000);
+        assert!(matches!(decoded(&image), Err(Error::Truncated { expected: 3_932_100_000, found: 4 })));
         image.text(tags::NUMBER_OF_FRAMES, VR::IS, "999999");
         assert!(matches!(decoded(&image), Err(Error::Unsupported { .. })));
         image.text(tags::NUMBER_OF_FRAMES, VR::IS, "0");

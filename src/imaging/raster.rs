@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Error;
 
 /// The largest number of samples a raster may hold: a guard against headers that promise absurd sizes.
-pub(super) const MAX_SAMPLES: usize = 1 << 30;
+pub(super) const MAX_SAMPLES: usize = 1 << 28;
 
 /// One image in memory.
 #[derive(Debug, Clone, PartialEq)]

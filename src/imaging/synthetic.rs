@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
@@ -100,5 +101,48 @@ pub(super) fn mammogram(side: &str, view: &str) -> Synthetic {
     }
     let mut new = Synthetic::new("MG", rows, columns, &values);
     new.text(tags::IMAGE_LATERALITY, VR::CS, side).text(tags::VIEW_POSITION, VR::CS, view);
+    new
+}
+
+/// A NIfTI-1 file of x × y × z voxels of a data type, 0.5 × 0.75 × 2 mm, little-endian, with a sform.
+pub(super) fn nifti([x, y, z]: [i16; 3], datatype: i16, voxels: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0u8; 352];
+    bytes[..4].copy_from_slice(&348i32.to_le_bytes());
+    let mut short = |at: usize, value: i16| bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    for (axis, size) in [3, x, y, z, 1, 1, 1, 1].into_iter().enumerate() {
+        short(40 + 2 * axis, size);
+    }
+    short(70, datatype);
+    short(252, 0);
+    short(254, 1);
+    let mut float = |at: usize, value: f32| bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    for (axis, side) in [1.0, 0.5, 0.75, 2.0].into_iter().enumerate() {
+        float(76 + 4 * axis, side);
+    }
+    float(108, 352.0);
+    for (row, side) in [-0.5, 0.75, 2.0].into_iter().enumerate() {
+        float(280 + 20 * row, side);
+    }
+    bytes[123] = 2;
+    bytes[344..348].copy_from_slice(b"n+1\0");
+    bytes.extend_from_slice(voxels);
+    bytes
+}
+
+/// The items of a sequence, each filled by its own closure.
+pub(super) fn sequence(tag: Tag, items: Vec<InMemDicomObject>) -> DataElement<InMemDicomObject> {
+    DataElement::new(tag, VR::SQ, DataSetSequence::from(items))
+}
+
+/// A file-set directory that lists files by their ReferencedFileID.
+pub(super) fn dicomdir(listed: &[&str]) -> Synthetic {
+    let record = |id: &&str| {
+        InMemDicomObject::from_element_iter([
+            DataElement::new(tags::DIRECTORY_RECORD_TYPE, VR::CS, PrimitiveValue::from("IMAGE")),
+            DataElement::new(tags::REFERENCED_FILE_ID, VR::CS, PrimitiveValue::from(*id)),
+        ])
+    };
+    let mut new = Synthetic(InMemDicomObject::new_empty());
+    new.0.put(sequence(tags::DIRECTORY_RECORD_SEQUENCE, listed.iter().map(record).collect()));
     new
 }
