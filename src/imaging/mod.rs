@@ -6,6 +6,7 @@
 
 mod contain;
 mod dce;
+pub mod deidentify;
 mod dicom;
 mod display;
 mod encapsulated;
