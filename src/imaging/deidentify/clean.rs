@@ -92,7 +92,7 @@ impl Cleaner<'_> {
             VR::DA | VR::DT | VR::TM if self.options.retain_modified_dates => {
                 self.moved(&element).map_or(Fate::Gone, Fate::New)
             }
-            VR::DS | VR::IS => self.text(element, |value| grammar::is_number(value).then(|| value.to_owned())),
+            VR::DS | VR::IS => self.judged(element, |value| grammar::is_number(value).then(|| value.to_owned())),
             VR::US | VR::SS | VR::UL | VR::SL | VR::FL | VR::FD | VR::UV | VR::SV | VR::AT
                 if !declared.is_some_and(holds_text) =>
             {
@@ -110,8 +110,8 @@ impl Cleaner<'_> {
             Some(Form::Bulk) if bytes => Fate::Same(element),
             Some(Form::Pixels) if bytes && depth == 0 => Fate::Same(element),
             Some(Form::Dummy) => Fate::New(self.dummy(&element)),
-            Some(Form::Term) => self.text(element, |value| grammar::is_term(value.trim()).then(|| value.to_owned())),
-            Some(Form::Words) => self.text(element, |value| grammar::is_words(value.trim()).then(|| value.to_owned())),
+            Some(Form::Term) => self.phrases(element, grammar::is_term),
+            Some(Form::Words) => self.phrases(element, grammar::is_words),
             Some(Form::OneOf(values)) if values_among(&element, values) => Fate::Same(element),
             _ => Fate::Gone,
         }
@@ -122,8 +122,8 @@ impl Cleaner<'_> {
         let tag = element.header().tag;
         match element.vr() {
             VR::SQ => self.sequence(element, depth),
-            VR::AS => self.text(element, grammar::age),
-            VR::DS | VR::IS => self.text(element, |value| grammar::is_number(value).then(|| value.to_owned())),
+            VR::AS => self.judged(element, grammar::age),
+            VR::DS | VR::IS => self.judged(element, |value| grammar::is_number(value).then(|| value.to_owned())),
             VR::US if tag == tags::PREGNANCY_STATUS => Fate::Same(element),
             VR::CS => match tag {
                 tags::PATIENT_SEX if values_among(&element, "M|F|O") => Fate::Same(element),
@@ -131,23 +131,36 @@ impl Cleaner<'_> {
                 tags::SMOKING_STATUS if values_among(&element, "YES|NO|UNKNOWN") => Fate::Same(element),
                 _ => Fate::New(DataElement::empty(tag, VR::CS)),
             },
-            VR::SH | VR::LO | VR::UC => {
-                self.text(element, |value| grammar::is_words(value.trim()).then(|| value.to_owned()))
-            }
+            VR::SH | VR::LO | VR::UC => self.phrases(element, grammar::is_words),
             _ => Fate::Gone,
         }
     }
 
-    /// A text attribute whose every value passes `judge`, which may change it, and none of which repeats an identifier.
-    fn text(&mut self, element: InMemElement, judge: impl Fn(&str) -> Option<String>) -> Fate {
+    /// A text attribute without the values that look wrong or repeat an identifier; the others keep their places.
+    fn phrases(&mut self, element: InMemElement, looks_right: fn(&str) -> bool) -> Fate {
+        let Ok(values) = element.value().to_multi_str() else { return Fate::Gone };
+        let (mut kept, mut copied) = (Vec::with_capacity(values.len()), false);
+        for value in values.iter() {
+            let echo = self.identifiers.found_in(value);
+            copied |= echo;
+            kept.push(if !echo && looks_right(value.trim()) { value.clone() } else { String::new() });
+        }
+        self.echoes += usize::from(copied);
+        if kept[..] == values[..] {
+            Fate::Same(element)
+        } else if kept.iter().all(String::is_empty) {
+            Fate::Gone
+        } else {
+            Fate::New(strings(element.header().tag, element.vr(), kept))
+        }
+    }
+
+    /// A number or age: every value passes `judge`, which may change it, and none is an identifier; or all go.
+    fn judged(&mut self, element: InMemElement, judge: impl Fn(&str) -> Option<String>) -> Fate {
         let Ok(values) = element.value().to_multi_str() else { return Fate::Gone };
         let judged: Option<Vec<String>> = values.iter().map(|value| judge(value)).collect();
         let Some(judged) = judged else { return Fate::Gone };
-        let echo = |value: &String| match element.vr() {
-            VR::DS | VR::IS | VR::AS => self.identifiers.is_id(value),
-            _ => self.identifiers.found_in(value),
-        };
-        if judged.iter().any(echo) {
+        if judged.iter().any(|value| self.identifiers.is_id(value)) {
             self.echoes += 1;
             return Fate::Gone;
         }
