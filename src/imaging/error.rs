@@ -143,6 +143,15 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// A key that cannot make pseudonyms.
+    #[error("de-identification key: {reason}")]
+    Key {
+        /// The rule broken, without the key.
+        reason: String,
+    },
+    /// An output folder inside the folder that is read, or around it.
+    #[error("the source folder and the output folder lie inside each other")]
+    NestedOutput,
 }
 
 impl Error {

@@ -8,6 +8,7 @@ mod attributes;
 mod colour;
 mod contain;
 mod dce;
+pub mod deidentify;
 mod dicom;
 mod dicomdir;
 mod display;
