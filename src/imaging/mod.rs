@@ -6,6 +6,7 @@
 
 mod contain;
 mod dce;
+mod diameter;
 mod dicom;
 mod display;
 mod encapsulated;
@@ -22,6 +23,7 @@ mod mri;
 mod native;
 mod pixels;
 mod prepare;
+mod radiomics;
 mod raster;
 mod rle;
 mod scan;
@@ -29,6 +31,7 @@ mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
+mod voxel_grid;
 
 pub use dicom::DicomFile;
 pub use display::{display_raster, modality_raster};
@@ -41,6 +44,8 @@ pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,
 };
+pub use radiomics::{DEFAULT_BIN_WIDTH, RadiomicFeature, radiomics};
 pub use raster::{Raster, read_png};
 pub use scan::scan_folder;
 pub use study::{Study, StudyImage, group_studies};
+pub use voxel_grid::VoxelGrid;
