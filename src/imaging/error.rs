@@ -152,6 +152,34 @@ pub enum Error {
     /// An output folder inside the folder that is read, or around it.
     #[error("the source folder and the output folder lie inside each other")]
     NestedOutput,
+    /// Voxels without a positive distance.
+    #[error("voxel spacing: expected three positive millimetres, found {found:?}")]
+    Spacing {
+        /// Millimetres along \[z, y, x\].
+        found: [f64; 3],
+    /// A region of interest too small for what is measured.
+    #[error("region of interest: expected {expected}, found {found}")]
+    Region {
+        /// The rule.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    /// A voxel inside a region whose intensity is not a number.
+    #[error("voxel {place:?}: expected a finite intensity, found {found}")]
+    Intensity {
+        /// The voxel, \[z, y, x\].
+        place: [usize; 3],
+        /// Its intensity.
+        found: f32,
+    /// A bin width that leaves too many grey levels, or none.
+    #[error("bin width {bin_width}: expected a positive width and at most {limit} grey levels, found {found}")]
+    GreyLevels {
+        /// The width, in the unit of the intensities.
+        bin_width: f64,
+        /// Levels that it would make.
+        found: usize,
+        /// The most that are counted.
+        limit: usize,
 }
 
 impl Error {

@@ -9,6 +9,7 @@ mod colour;
 mod contain;
 mod dce;
 pub mod deidentify;
+mod diameter;
 mod dicom;
 mod dicomdir;
 mod display;
@@ -33,6 +34,7 @@ mod nifti_header;
 mod pgm;
 mod pixels;
 mod prepare;
+mod radiomics;
 mod raster;
 mod rle;
 mod scan;
@@ -41,6 +43,7 @@ mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
+mod voxel_grid;
 
 pub use attributes::Code;
 pub use dicom::DicomFile;
@@ -59,7 +62,9 @@ pub use prepare::{
     LesionBox, Placement, Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice,
     prepare_ultrasound,
 };
+pub use radiomics::{DEFAULT_BIN_WIDTH, RadiomicFeature, radiomics};
 pub use raster::{Raster, read_png};
 pub use scan::{images_root, scan_folder};
 pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};
+pub use voxel_grid::VoxelGrid;
