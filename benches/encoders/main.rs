@@ -52,7 +52,7 @@ fn on_threads<R: Send>(threads: usize, task: impl FnOnce() -> R + Send) -> R {
 struct Times {
     least: f64,
     median: f64,
-    /// Seconds of this thread on a core, the median: hardly touched by other programs when there is one thread.
+    /// Seconds of this thread on a core, the mean: hardly touched by other programs when there is one thread.
     cpu: f64,
 }
 
@@ -77,16 +77,15 @@ fn time_model(backend: &str, model: &str, batch: usize, repeat: usize) -> Times 
 fn time(repeat: usize, mut task: impl FnMut()) -> Times {
     task();
     task();
-    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
+    let (mut walls, cpu) = (Vec::new(), thread_seconds());
     for _ in 0..repeat.max(1) {
-        let (start, cpu) = (Instant::now(), thread_seconds());
+        let start = Instant::now();
         task();
         walls.push(start.elapsed().as_secs_f64());
-        cpus.push(thread_seconds() - cpu);
     }
+    let cpu = (thread_seconds() - cpu) / walls.len() as f64;
     walls.sort_by(f64::total_cmp);
-    cpus.sort_by(f64::total_cmp);
-    Times { least: walls[0], median: walls[walls.len() / 2], cpu: cpus[cpus.len() / 2] }
+    Times { least: walls[0], median: walls[walls.len() / 2], cpu }
 }
 
 /// Seconds that this thread spent on a core.

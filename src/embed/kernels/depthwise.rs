@@ -80,6 +80,17 @@ fn load<S: Simd, const WHOLE: bool>(simd: S, values: &[f32]) -> S::f32s {
     simd.partial_load_f32s(values)
 }
 
+#[inline(always)]
+fn store<S: Simd, const WHOLE: bool>(simd: S, values: &mut [f32], vector: S::f32s) {
+    if WHOLE
+        && let Some(place) = S::as_mut_simd_f32s(values).0.first_mut()
+    {
+        *place = vector;
+    } else {
+        simd.partial_store_f32s(values, vector);
+    }
+}
+
 impl DepthwiseRow<'_> {
     /// Kernel positions inside the image for the window that starts `lead` before `start`.
     #[inline(always)]
@@ -91,9 +102,10 @@ impl DepthwiseRow<'_> {
     fn channels<S: Simd, const K: usize, const WHOLE: bool>(&mut self, simd: S, lanes: Range<usize>) {
         let [height, width, channels] = self.size;
         let (first, count) = (lanes.start, lanes.len());
-        let weights: [[S::f32s; K]; K] = std::array::from_fn(|y| {
-            std::array::from_fn(|x| load::<S, WHOLE>(simd, &self.weights[(y * K + x) * channels + first..][..count]))
-        });
+        let mut weights = [[simd.splat_f32s(0.0); K]; K];
+        for (tap, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
+            *weight = load::<S, WHOLE>(simd, &self.weights[tap * channels + first..][..count]);
+        }
         let bias = load::<S, WHOLE>(simd, &self.finish.bias[lanes.clone()]);
         let top = self.y * self.window.stride;
         let rows = Self::inside(top, self.window.lead[0], K, height);
@@ -118,7 +130,7 @@ impl DepthwiseRow<'_> {
                     }
                 }
             }
-            simd.partial_store_f32s(&mut out[lanes.clone()], sum);
+            store::<S, WHOLE>(simd, &mut out[lanes.clone()], sum);
         }
     }
 

@@ -175,7 +175,7 @@ impl<T: Transform<POINTS, OUT>, const POINTS: usize, const OUT: usize> StripOnSi
                             }
                         }
                     }
-                    let values = T::both_sides(values, |line| T::map_line(simd, line));
+                    let values = T::map_tile(simd, values);
                     let (block, within) = (lane / BLOCK, lane % BLOCK);
                     let row = group.start * blocks + block * group.len() + tile - group.start;
                     let mut place = row * BLOCK + within;
@@ -205,7 +205,7 @@ impl<T: Transform<POINTS, OUT>, const POINTS: usize, const OUT: usize> StripOnSi
                     place += per_point;
                 }
                 let bias = vector::<S>(&self.strip.finish.bias[lane..]);
-                let values = T::back(simd, values);
+                let values = T::out_tile(simd, values);
                 for (y, line) in values.iter().enumerate().take(rows - top) {
                     for (x, &value) in line.iter().enumerate().take(width - left) {
                         let cell = ((top + y) * width + left + x) * outputs + lane;

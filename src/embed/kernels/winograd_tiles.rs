@@ -11,27 +11,54 @@ pub(super) trait Transform<const POINTS: usize, const OUT: usize>: Send {
     /// Aᵀ applied to one line of products.
     fn out_line<S: Simd>(simd: S, line: [S::f32s; POINTS]) -> [S::f32s; OUT];
 
-    /// A line transform applied to the columns and then the rows of a tile.
+    /// Bᵀ d B of a tile.
     #[inline(always)]
-    fn both_sides<V: Copy>(tile: [[V; POINTS]; POINTS], line: impl Fn([V; POINTS]) -> [V; POINTS]) -> [[V; POINTS]; POINTS] {
+    fn map_tile<S: Simd>(simd: S, tile: [[S::f32s; POINTS]; POINTS]) -> [[S::f32s; POINTS]; POINTS] {
         let mut columns = tile;
         for x in 0..POINTS {
-            let column = line(std::array::from_fn(|y| tile[y][x]));
-            for (y, value) in column.into_iter().enumerate() {
-                columns[y][x] = value;
+            let mut column = tile[0];
+            for y in 0..POINTS {
+                column[y] = tile[y][x];
+            }
+            let column = Self::map_line(simd, column);
+            for y in 0..POINTS {
+                columns[y][x] = column[y];
             }
         }
-        columns.map(line)
+        let mut both = columns;
+        for y in 0..POINTS {
+            both[y] = Self::map_line(simd, columns[y]);
+        }
+        both
     }
 
-    /// Aᵀ m A.
+    /// Aᵀ m A of the products of a tile.
     #[inline(always)]
-    fn back<S: Simd>(simd: S, products: [[S::f32s; POINTS]; POINTS]) -> [[S::f32s; OUT]; OUT] {
-        let rows = products.map(|line| Self::out_line(simd, line));
-        let columns: [[S::f32s; OUT]; OUT] =
-            std::array::from_fn(|x| Self::out_line(simd, std::array::from_fn(|y| rows[y][x])));
-        std::array::from_fn(|y| std::array::from_fn(|x| columns[x][y]))
+    fn out_tile<S: Simd>(simd: S, products: [[S::f32s; POINTS]; POINTS]) -> [[S::f32s; OUT]; OUT] {
+        let zero = simd.splat_f32s(0.0);
+        let mut rows = [[zero; OUT]; POINTS];
+        for y in 0..POINTS {
+            rows[y] = Self::out_line(simd, products[y]);
+        }
+        let mut out = [[zero; OUT]; OUT];
+        for x in 0..OUT {
+            let mut column = products[0];
+            for y in 0..POINTS {
+                column[y] = rows[y][x];
+            }
+            let column = Self::out_line(simd, column);
+            for y in 0..OUT {
+                out[y][x] = column[y];
+            }
+        }
+        out
     }
+}
+
+/// factor × x + y.
+#[inline(always)]
+fn fma<S: Simd>(simd: S, factor: f32, x: S::f32s, y: S::f32s) -> S::f32s {
+    simd.mul_add_e_f32s(simd.splat_f32s(factor), x, y)
 }
 
 /// F(2, 3), points 0, 1, −1, ∞.
@@ -67,30 +94,27 @@ impl Transform<6, 4> for F4 {
 
     #[inline(always)]
     fn map_line<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; 6]) -> [S::f32s; 6] {
-        let number = |value| simd.splat_f32s(value);
-        let fma = |factor: f32, x, y| simd.mul_add_e_f32s(number(factor), x, y);
-        let (even, odd) = (fma(-4.0, c, e), fma(-4.0, b, d));
-        let (even_2, odd_2) = (simd.sub_f32s(e, c), simd.mul_f32s(number(2.0), simd.sub_f32s(d, b)));
+        let (even, odd) = (fma(simd, -4.0, c, e), fma(simd, -4.0, b, d));
+        let (even_2, odd_2) = (simd.sub_f32s(e, c), simd.mul_f32s(simd.splat_f32s(2.0), simd.sub_f32s(d, b)));
         [
-            fma(4.0, a, fma(-5.0, c, e)),
+            fma(simd, 4.0, a, fma(simd, -5.0, c, e)),
             simd.add_f32s(even, odd),
             simd.sub_f32s(even, odd),
             simd.add_f32s(even_2, odd_2),
             simd.sub_f32s(even_2, odd_2),
-            fma(4.0, b, fma(-5.0, d, f)),
+            fma(simd, 4.0, b, fma(simd, -5.0, d, f)),
         ]
     }
 
     #[inline(always)]
     fn out_line<S: Simd>(simd: S, [a, b, c, d, e, f]: [S::f32s; 6]) -> [S::f32s; 4] {
-        let fma = |factor: f32, x, y| simd.mul_add_e_f32s(simd.splat_f32s(factor), x, y);
         let (sum, difference) = (simd.add_f32s(b, c), simd.sub_f32s(b, c));
         let (sum_2, difference_2) = (simd.add_f32s(d, e), simd.sub_f32s(d, e));
         [
             simd.add_f32s(a, simd.add_f32s(sum, sum_2)),
-            fma(2.0, difference_2, difference),
-            fma(4.0, sum_2, sum),
-            fma(8.0, difference_2, simd.add_f32s(difference, f)),
+            fma(simd, 2.0, difference_2, difference),
+            fma(simd, 4.0, sum_2, sum),
+            fma(simd, 8.0, difference_2, simd.add_f32s(difference, f)),
         ]
     }
 }
