@@ -83,6 +83,38 @@ pub enum Error {
         /// The image's shape.
         found: String,
     },
+    /// A map whose number of values is not the product of its dimensions, or zero.
+    #[error("map {shape:?} (images, height, width, channels): found {found} values")]
+    MapLength {
+        /// The declared shape.
+        shape: [usize; 4],
+        /// Values given.
+        found: usize,
+    },
+    /// Every tensor of a weights file that an architecture cannot use or lacks, none left out.
+    #[error("{} broken rules in the weights file:\n{}", faults.len(), faults.join("\n"))]
+    Weights {
+        /// One line per tensor: name, expected, found.
+        faults: Vec<String>,
+    },
+    /// A name that is no architecture's.
+    #[error("architecture: expected one of {expected}, found {found}")]
+    UnknownArchitecture {
+        /// The names.
+        expected: String,
+        /// The name read.
+        found: String,
+    },
+    /// Images or a stage that an architecture does not take.
+    #[error("{architecture}: expected {expected}, found {found}")]
+    BackboneInput {
+        /// The name of the architecture.
+        architecture: &'static str,
+        /// What it takes.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
     /// An average over no views.
     #[error("a study without a single embedded image")]
     NoViews,

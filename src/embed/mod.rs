@@ -5,6 +5,9 @@
 //! [`crate::imaging`]; candle enters nowhere else. Deliberately absent: intervals and tests (`stats`), joins of
 //! embeddings with other tables (`fusion`), choosing which version is promoted (`study`).
 
+pub mod architectures;
+pub mod kernels;
+
 mod artifact;
 mod augment;
 mod batch_norm;

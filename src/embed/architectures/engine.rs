@@ -1,0 +1,68 @@
+use crate::embed::Error;
+use crate::embed::kernels::{Activation, ConvolutionShape, FeatureMap, MaxPool};
+
+/// What computes an architecture: the arithmetic of its layers on one device.
+pub(super) trait Engine: Send + Sync {
+    /// Maps `[images, height, width, channels]`, in whatever order the device likes.
+    type Map: Send;
+    /// A convolution, or a linear layer as a convolution of 1 × 1.
+    type Convolution: Send + Sync;
+    /// A normalisation over the channels of every position.
+    type LayerNorm: Send + Sync;
+
+    /// The images.
+    fn images(&self, images: &FeatureMap) -> Result<Self::Map, Error>;
+    /// The values of a map.
+    fn values(&self, map: &Self::Map) -> Result<FeatureMap, Error>;
+    /// Prepares a convolution: weights in PyTorch's order, one bias per output.
+    fn convolution(
+        &self,
+        shape: ConvolutionShape,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        activation: Activation,
+    ) -> Result<Self::Convolution, Error>;
+    /// activation(convolution(map) + residual).
+    fn convolve(
+        &self,
+        layer: &Self::Convolution,
+        map: &Self::Map,
+        residual: Option<&Self::Map>,
+    ) -> Result<Self::Map, Error>;
+    /// The largest value under every window.
+    fn max_pool(&self, map: &Self::Map, pool: MaxPool) -> Result<Self::Map, Error>;
+    /// The mean of every channel.
+    fn means(&self, map: &Self::Map) -> Result<Self::Map, Error>;
+    /// Takes back a map that is no longer needed.
+    fn release(&self, map: Self::Map);
+}
+
+/// A point of an architecture where its map can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Channels of the map.
+    pub channels: usize,
+    /// Pixels of the image per row of the map.
+    pub stride: usize,
+}
+
+/// An architecture with its weights, cut into stages that run one after the other.
+pub(super) trait Network<E: Engine>: Send + Sync {
+    /// The stages, in order; the last makes the features.
+    fn stages(&self) -> Vec<Stage>;
+    /// Runs stage `index` on the map that the stage before made (the images for the first).
+    fn run(&self, engine: &E, index: usize, map: E::Map) -> Result<E::Map, Error>;
+    /// The pooled embedding of the last map, `[images, 1, 1, dim]`.
+    fn pool(&self, engine: &E, features: E::Map) -> Result<E::Map, Error> {
+        let means = engine.means(&features)?;
+        engine.release(features);
+        Ok(means)
+    }
+}
+
+/// Runs one layer and releases its input.
+pub(super) fn convolve_once<E: Engine>(engine: &E, layer: &E::Convolution, map: E::Map) -> Result<E::Map, Error> {
+    let out = engine.convolve(layer, &map, None)?;
+    engine.release(map);
+    Ok(out)
+}

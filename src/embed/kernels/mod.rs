@@ -1,0 +1,28 @@
+//! The arithmetic of convolutional encoders and transformers on the CPU, in single precision.
+//!
+//! Lives here: maps `[images, height, width, channels]`, the matrix product with packed weights, convolutions (as a
+//! product of patches, by Winograd's minimal filtering, depthwise), pooling, layer normalisation and attention. SIMD
+//! comes from pulp, which picks AVX-512, AVX2 or NEON when the program runs; threads come from rayon. May import
+//! [`super::Error`] only. Deliberately absent: gradients (training has its own layers) and other devices (candle).
+//!
+//! Every output value is one chain of fused multiply-adds whose order depends on the shape of a single image, so the
+//! bytes are the same on any number of threads and beside any other images.
+
+mod activation;
+mod aligned;
+mod convolution;
+mod depthwise;
+mod feature_map;
+mod parallel;
+mod patches;
+mod pooling;
+mod product;
+mod winograd;
+mod winograd_tiles;
+mod workspace;
+
+pub use activation::Activation;
+pub use convolution::{Convolution, ConvolutionShape, Padding};
+pub use feature_map::FeatureMap;
+pub use pooling::{MaxPool, channel_means, max_pool, scale_channels};
+pub use workspace::Workspace;

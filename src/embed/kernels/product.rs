@@ -1,0 +1,245 @@
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::activation::Activation;
+use super::aligned::Aligned;
+use super::parallel::{for_row_groups, rows_per_task, with_scratch};
+
+/// Inner-dimension values that are packed side by side.
+pub(super) const BLOCK: usize = 16;
+/// Output columns that are computed together.
+const PANEL: usize = 32;
+/// Rows that are computed together at most: with 32 columns they fill 28 of the 32 AVX-512 registers.
+const MOST_ROWS: usize = 14;
+/// Inner blocks between two visits of the output: 256 × 32 weights fit the first-level cache.
+const CHUNK_BLOCKS: usize = 16;
+
+/// The sums of one group of rows and one panel of columns, rows outermost.
+type Tile = [f32; MOST_ROWS * PANEL];
+
+/// A matrix of weights `[inner, outputs]`, cut into panels of 32 (the last perhaps 16) columns, each `[inner, columns]`
+/// and padded with zeros to whole blocks.
+#[derive(Debug, Clone)]
+pub(super) struct Panels {
+    blocks: usize,
+    outputs: usize,
+    values: Aligned,
+}
+
+impl Panels {
+    /// Packs the matrix whose entry in row `k`, column `n` is `at(k, n)`.
+    pub fn pack(inner: usize, outputs: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+        let blocks = inner.div_ceil(BLOCK);
+        let mut values = Aligned::zeros(blocks * BLOCK * outputs.next_multiple_of(BLOCK));
+        let mut panels = Self { blocks, outputs, values: Aligned::default() };
+        let mut rest = values.values_mut();
+        for columns in panels.columns() {
+            let width = columns.len().next_multiple_of(BLOCK);
+            let (panel, after) = rest.split_at_mut(blocks * BLOCK * width);
+            for (k, row) in panel.chunks_exact_mut(width).enumerate().take(inner) {
+                row.iter_mut().zip(columns.clone()).for_each(|(cell, n)| *cell = at(k, n));
+            }
+            rest = after;
+        }
+        panels.values = values;
+        panels
+    }
+
+    /// Columns of the matrix.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Blocks of the inner dimension.
+    pub fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    fn columns(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let outputs = self.outputs;
+        (0..outputs).step_by(PANEL).map(move |first| first..outputs.min(first + PANEL))
+    }
+
+    /// The weights of `blocks` in the panel that starts at column `first`, and the panel's padded width.
+    fn panel(&self, columns: &Range<usize>, blocks: &Range<usize>) -> (&[f32], usize) {
+        let width = columns.len().next_multiple_of(BLOCK);
+        let start = self.blocks * BLOCK * columns.start;
+        let range = start + blocks.start * BLOCK * width..start + blocks.end * BLOCK * width;
+        (self.values.values().get(range).unwrap_or(&[]), width)
+    }
+}
+
+/// Where the left matrix of a product comes from.
+pub(super) trait RowSource: Sync {
+    /// Writes `blocks` of the rows `first..first + rows` as `[blocks, rows, 16]`, zeros past the inner dimension.
+    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]);
+}
+
+/// What happens to the sums of a product.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finish<'a> {
+    /// Added to every row.
+    pub bias: &'a [f32],
+    /// Added to the output, of the output's shape.
+    pub residual: Option<&'a [f32]>,
+    /// Applied last.
+    pub activation: Activation,
+}
+
+/// out = activation(rows × weights + bias + residual), where `out` is `[rows, outputs]`.
+pub(super) fn product(source: &dyn RowSource, weights: &Panels, finish: Finish<'_>, out: &mut [f32]) {
+    let outputs = weights.outputs;
+    let rows = out.len() / outputs.max(1);
+    for_row_groups(out, outputs, rows_per_task(rows), |first, out| {
+        let residual = finish.residual.and_then(|all| all.get(first * outputs..first * outputs + out.len()));
+        let rows = out.len() / outputs;
+        with_scratch(rows * weights.blocks.min(CHUNK_BLOCKS) * BLOCK, |packed| {
+            let finish = Finish { residual, ..finish };
+            Arch::new().dispatch(RowsTimesPanels { source, first, rows, weights, finish, out, packed });
+        });
+    });
+}
+
+struct RowsTimesPanels<'a> {
+    source: &'a dyn RowSource,
+    first: usize,
+    rows: usize,
+    weights: &'a Panels,
+    finish: Finish<'a>,
+    out: &'a mut [f32],
+    packed: &'a mut [f32],
+}
+
+impl WithSimd for RowsTimesPanels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { source, first, rows, weights, finish, out, packed } = self;
+        let (outputs, blocks) = (weights.outputs, weights.blocks);
+        let mut tile = [0f32; MOST_ROWS * PANEL];
+        for start in (0..blocks).step_by(CHUNK_BLOCKS) {
+            let chunk = start..blocks.min(start + CHUNK_BLOCKS);
+            let per_row = chunk.len() * BLOCK;
+            for group in row_groups::<S>(rows) {
+                let packed = &mut packed[group.start * per_row..group.end * per_row];
+                source.pack(first + group.start, group.len(), chunk.clone(), packed);
+            }
+            for columns in weights.columns() {
+                let (panel, width) = weights.panel(&columns, &chunk);
+                for group in row_groups::<S>(rows) {
+                    let packed = &packed[group.start * per_row..group.end * per_row];
+                    let cells = |row: usize| (group.start + row) * outputs + columns.start;
+                    for row in 0..group.len() {
+                        let sums = &mut tile[row * width..][..columns.len()];
+                        if start == 0 {
+                            sums.copy_from_slice(&finish.bias[columns.clone()]);
+                            if let Some(residual) = finish.residual {
+                                add(sums, &residual[cells(row)..][..columns.len()]);
+                            }
+                        } else {
+                            sums.copy_from_slice(&out[cells(row)..][..columns.len()]);
+                        }
+                    }
+                    accumulate(simd, group.len(), width, packed, panel, &mut tile);
+                    if chunk.end == blocks {
+                        finish.activation.apply(&mut tile[..group.len() * width]);
+                    }
+                    for row in 0..group.len() {
+                        out[cells(row)..][..columns.len()].copy_from_slice(&tile[row * width..][..columns.len()]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Multiplies packed rows `[blocks, rows, 16]` (in the groups of [`row_groups`]) with the weights, without a bias.
+#[inline(always)]
+pub(super) fn multiply_packed<S: Simd>(simd: S, packed: &[f32], rows: usize, weights: &Panels, out: &mut [f32]) {
+    let (outputs, blocks) = (weights.outputs, weights.blocks);
+    let per_row = blocks * BLOCK;
+    let mut tile = [0f32; MOST_ROWS * PANEL];
+    for columns in weights.columns() {
+        let (panel, width) = weights.panel(&columns, &(0..blocks));
+        for group in row_groups::<S>(rows) {
+            let tile_len = group.len() * width;
+            tile[..tile_len].fill(0.0);
+            let packed = &packed[group.start * per_row..group.end * per_row];
+            accumulate(simd, group.len(), width, packed, panel, &mut tile);
+            for row in 0..group.len() {
+                let cells = (group.start + row) * outputs + columns.start;
+                out[cells..][..columns.len()].copy_from_slice(&tile[row * width..][..columns.len()]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut [f32], terms: &[f32]) {
+    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+}
+
+/// Rows cut into groups of nearly equal size, at most what the registers of `S` hold.
+#[inline(always)]
+pub(super) fn row_groups<S: Simd>(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    let most = match S::F32_LANES {
+        16 => MOST_ROWS,
+        8 => 3,
+        _ => 2,
+    };
+    let groups = rows.div_ceil(most);
+    (0..groups).map(move |group| rows * group / groups..rows * (group + 1) / groups)
+}
+
+/// tile += packed rows × panel, for every number of rows and both widths.
+#[inline(always)]
+fn accumulate<S: Simd>(simd: S, rows: usize, width: usize, packed: &[f32], panel: &[f32], tile: &mut Tile) {
+    macro_rules! by_rows {
+        ($wide:literal, $narrow:literal, $($rows:literal)*) => {
+            match (rows, width) {
+                $(
+                    ($rows, PANEL) => accumulate_rows::<S, $rows, $wide>(simd, packed, panel, tile),
+                    ($rows, _) => accumulate_rows::<S, $rows, $narrow>(simd, packed, panel, tile),
+                )*
+                _ => {}
+            }
+        };
+    }
+    match S::F32_LANES {
+        16 => by_rows!(2, 1, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
+        8 => by_rows!(4, 2, 1 2 3),
+        4 => by_rows!(8, 4, 1 2),
+        _ => by_rows!(32, 16, 1 2),
+    }
+}
+
+/// The inner loop: `ROWS` × `VECTORS` sums stay in registers while the inner dimension runs.
+#[inline(always)]
+fn accumulate_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    packed: &[f32],
+    panel: &[f32],
+    tile: &mut Tile,
+) {
+    let (tile, _) = S::as_mut_simd_f32s(&mut tile[..ROWS * VECTORS * S::F32_LANES]);
+    let (panel, _) = S::as_simd_f32s(panel);
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+    for (sums, stored) in sums.iter_mut().zip(tile.chunks_exact(VECTORS)) {
+        sums.copy_from_slice(stored);
+    }
+    for (rows, weights) in packed.chunks_exact(ROWS * BLOCK).zip(panel.chunks_exact(BLOCK * VECTORS)) {
+        for (k, weights) in weights.chunks_exact(VECTORS).enumerate().take(BLOCK) {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let value = simd.splat_f32s(rows[row * BLOCK + k]);
+                for (sum, &weight) in sums.iter_mut().zip(weights) {
+                    *sum = simd.mul_add_e_f32s(value, weight, *sum);
+                }
+            }
+        }
+    }
+    for (sums, stored) in sums.iter().zip(tile.chunks_exact_mut(VECTORS)) {
+        stored.copy_from_slice(sums);
+    }
+}

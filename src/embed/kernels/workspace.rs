@@ -1,0 +1,40 @@
+use std::sync::{Mutex, PoisonError};
+
+use super::FeatureMap;
+
+/// Buffers of maps that are no longer needed, handed to the next layer.
+///
+/// A fresh allocation of some megabytes costs a page fault every four kilobytes, which is slower than many a layer.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    free: Mutex<Vec<Vec<f32>>>,
+}
+
+/// A free buffer serves a request down to a quarter of its length, so that small maps do not hold large buffers.
+const LARGEST_EXCESS: usize = 4;
+
+impl Workspace {
+    /// A workspace without a buffer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A map of unspecified values, to be overwritten entirely.
+    pub(super) fn map(&self, shape: [usize; 4]) -> FeatureMap {
+        let len = shape.iter().product();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |buffer: &Vec<f32>| buffer.len() >= len && buffer.len() / LARGEST_EXCESS <= len;
+        let best = free.iter().enumerate().filter(|(_, buffer)| fits(buffer)).min_by_key(|(_, buffer)| buffer.len());
+        let buffer = match best.map(|(position, _)| position) {
+            Some(position) => free.swap_remove(position),
+            None => vec![0.0; len],
+        };
+        FeatureMap::from_buffer(shape, buffer)
+    }
+
+    /// Takes back a map that no layer reads any more.
+    pub fn recycle(&self, map: FeatureMap) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(map.into_buffer());
+    }
+}
