@@ -157,6 +157,7 @@ pub enum Error {
     Spacing {
         /// Millimetres along \[z, y, x\].
         found: [f64; 3],
+    },
     /// A region of interest too small for what is measured.
     #[error("region of interest: expected {expected}, found {found}")]
     Region {
@@ -164,6 +165,7 @@ pub enum Error {
         expected: &'static str,
         /// What was given.
         found: String,
+    },
     /// A voxel inside a region whose intensity is not a number.
     #[error("voxel {place:?}: expected a finite intensity, found {found}")]
     Intensity {
@@ -171,6 +173,7 @@ pub enum Error {
         place: [usize; 3],
         /// Its intensity.
         found: f32,
+    },
     /// A bin width that leaves too many grey levels, or none.
     #[error("bin width {bin_width}: expected a positive width and at most {limit} grey levels, found {found}")]
     GreyLevels {
@@ -180,6 +183,7 @@ pub enum Error {
         found: usize,
         /// The most that are counted.
         limit: usize,
+    },
 }
 
 impl Error {
