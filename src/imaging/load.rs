@@ -7,7 +7,10 @@ use super::prepare::{
     LesionBox, Placement, Preparation, Prepared, prepare_mammogram, prepare_mri_colour, prepare_ultrasound,
 };
 use super::sniff::PNG_SIGNATURE;
-use super::{DecodedPixels, DicomFile, Error, Raster, Study, StudyImage, display_raster, modality_raster, read_png};
+use super::{
+    DecodedPixels, DicomFile, Error, NiftiImage, Raster, Study, StudyImage, display_raster, modality_raster,
+    read_nifti, read_pgm, read_png,
+};
 use crate::terms::{Laterality, Modality};
 
 /// Longest side of the picture kept beside a prepared image, in pixels.
@@ -46,7 +49,8 @@ pub type Locate<'a> = dyn Fn(&Raster) -> Option<LesionBox> + Sync + 'a;
 /// The images of a study as its encoder sees them, read from the folder that was scanned.
 ///
 /// Mammography and ultrasound give one per image, in the order of the study; of a file with several frames the middle
-/// one. MRI gives up to eight slices around the peak enhancement, or one per three-channel PNG slice. `locate` finds the
+/// one. MRI (DICOM slices or NIfTI volumes) gives up to eight slices around the peak enhancement, or one per three-channel PNG
+/// slice. `locate` finds the
 /// lesion of a sonogram; without it, or where it finds none, the whole image is prepared and the view says so.
 ///
 /// # Errors
@@ -76,6 +80,9 @@ pub fn load_study(
             }
             Ok(view)
         }),
+        Modality::Mri if study.images.iter().all(|image| is_nifti_path(&image.path)) => {
+            load_nifti(root, study, preparation)
+        }
         Modality::Mri if study.images.iter().all(|image| image.phase.is_none()) => {
             each(root, study, |at, _, raster| {
                 Ok(StudyView::new(
@@ -99,6 +106,12 @@ fn view_name(image: &StudyImage) -> String {
     format!("{side} {}", image.view.as_deref().unwrap_or("view unknown"))
 }
 
+/// True for the two endings of NIfTI files.
+fn is_nifti_path(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.ends_with(".nii") || path.ends_with(".nii.gz")
+}
+
 /// Prepares the images of a study one by one.
 fn each(
     root: &Path,
@@ -112,9 +125,8 @@ fn each(
     study.images.iter().enumerate().map(one).collect()
 }
 
-/// Reads three phases of a dynamic series: first reduced, to find the enhancement, then the chosen slices in full.
+/// Reads the phases of a dynamic series of DICOM slices.
 fn load_dce(root: &Path, study: &Study, preparation: Preparation) -> Result<Vec<StudyView>, Error> {
-    let wrong = |reason: &str| Error::Study { modality: study.modality.as_str(), reason: reason.to_owned() };
     let mut phases: BTreeMap<usize, BTreeMap<i64, &StudyImage>> = BTreeMap::new();
     for image in &study.images {
         if let (Some(phase), Some(position)) = (image.phase, image.position_mm) {
@@ -125,37 +137,72 @@ fn load_dce(root: &Path, study: &Study, preparation: Preparation) -> Result<Vec<
     let volumes: Vec<&BTreeMap<i64, &StudyImage>> = phases.values().collect();
     let times: Vec<Option<f64>> =
         volumes.iter().map(|slices| slices.values().next().and_then(|image| image.time_s)).collect();
-    let chosen = choose_phases(&times).ok_or_else(|| wrong("fewer than two phases"))?;
+    let chosen = choose_phases(&times).ok_or_else(|| wrong_series("fewer than two phases"))?;
     let [Some(pre), Some(early), Some(late)] = chosen.map(|phase| volumes.get(phase)) else {
-        return Err(wrong("fewer than two phases"));
+        return Err(wrong_series("fewer than two phases"));
     };
     let shared: BTreeSet<i64> =
         pre.keys().filter(|place| early.contains_key(place) && late.contains_key(place)).copied().collect();
     let slices: Vec<[&StudyImage; 3]> =
         shared.iter().filter_map(|place| Some([*pre.get(place)?, *early.get(place)?, *late.get(place)?])).collect();
-    if slices.is_empty() {
-        return Err(wrong("the phases share no slice"));
+    let first = slices.first().ok_or_else(|| wrong_series("the phases share no slice"))?;
+    let spacing = first[0].pixel_spacing_mm.ok_or_else(|| wrong_series("PixelSpacing is absent"))?;
+    dce_views(slices.len(), spacing, preparation, |slice, phase| {
+        let image = slices.get(slice).map(|phases| phases[phase]).ok_or_else(|| wrong_series("no such slice"))?;
+        read(root, &image.path, modality_raster).map_err(|error| error.in_file(&image.path))
+    })
+}
+
+/// Reads the phases of a dynamic series kept as NIfTI: the volumes of one file, or one file per phase in the order of
+/// their names.
+fn load_nifti(root: &Path, study: &Study, preparation: Preparation) -> Result<Vec<StudyView>, Error> {
+    let read = |image: &StudyImage| {
+        let full = below(root, &image.path)?;
+        read_nifti(&full).map_err(|error| error.in_file(&image.path))
+    };
+    let files: Vec<NiftiImage> = study.images.iter().map(read).collect::<Result<_, _>>()?;
+    let phases: Vec<(&NiftiImage, usize)> =
+        files.iter().flat_map(|file| (0..file.volumes).map(move |volume| (file, volume))).collect();
+    let chosen = choose_phases(&vec![None; phases.len()]).ok_or_else(|| wrong_series("fewer than two phases"))?;
+    let (Some((first, _)), true) = (phases.first(), files.iter().all(|file| file.channels == 1)) else {
+        return Err(wrong_series("expected grey volumes"));
+    };
+    if files.iter().any(|file| file.shape != first.shape) {
+        return Err(wrong_series("the phases differ in their slices"));
     }
-    let open =
-        |image: &StudyImage| read(root, &image.path, modality_raster).map_err(|error| error.in_file(&image.path));
-    let small = |phase: usize| slices.iter().map(|slice| open(slice[phase]).map(|raster| reduce(&raster))).collect();
+    let [slices, rows, columns] = first.shape;
+    dce_views(slices, [first.spacing_mm[1], first.spacing_mm[2]], preparation, |slice, phase| {
+        let (file, volume) = phases.get(chosen[phase]).ok_or_else(|| wrong_series("no such phase"))?;
+        let plane = file.volume(*volume)?.get(slice * rows * columns..(slice + 1) * rows * columns);
+        Raster::new(rows, columns, 1, plane.map(<[f32]>::to_vec).unwrap_or_default())
+    })
+}
+
+fn wrong_series(reason: &str) -> Error {
+    Error::Study { modality: Modality::Mri.as_str(), reason: reason.to_owned() }
+}
+
+/// The slices around the peak enhancement, from `open(slice, phase)` with phases 0 before, 1 early and 2 late: every slice
+/// is first read small, to find the enhancement, then the chosen ones in full, so that no volume need be held in memory.
+fn dce_views(
+    slices: usize,
+    spacing_mm: [f64; 2],
+    preparation: Preparation,
+    open: impl Fn(usize, usize) -> Result<Raster, Error>,
+) -> Result<Vec<StudyView>, Error> {
+    let small = |phase: usize| (0..slices).map(|slice| open(slice, phase).map(|raster| reduce(&raster))).collect();
     let (before, after): (Result<Vec<Raster>, Error>, Result<Vec<Raster>, Error>) = (small(0), small(1));
     let peak = find_peak(&before?, &after?);
-    let chosen = around(peak.slice, slices.len());
-    let first = chosen.start;
-    slices[chosen]
-        .iter()
-        .enumerate()
-        .map(|(at, [pre, early, late])| {
-            let spacing = pre.pixel_spacing_mm.ok_or_else(|| wrong("PixelSpacing is absent"))?;
-            let phases = [open(pre)?, open(early)?, open(late)?];
-            let placed = prepare_field(phases.each_ref(), peak, spacing, preparation)?;
-            Ok(StudyView::new(format!("slice {}", first + at + 1), placed, &phases[1]))
+    around(peak.slice, slices)
+        .map(|slice| {
+            let phases = [open(slice, 0)?, open(slice, 1)?, open(slice, 2)?];
+            let placed = prepare_field(phases.each_ref(), peak, spacing_mm, preparation)?;
+            Ok(StudyView::new(format!("slice {}", slice + 1), placed, &phases[1]))
         })
         .collect()
 }
 
-/// The raster of the middle frame of one image file below `root`; a PNG is read as it is.
+/// The raster of the middle frame of one image file below `root`; PNG and PGM are read as they are.
 fn read(
     root: &Path,
     path: &str,
@@ -165,8 +212,11 @@ fn read(
     let decoded = contained(|| {
         let mut head = [0u8; 8];
         let opened = std::fs::File::open(&full).map_err(|source| Error::Io { path: full.clone(), source })?;
-        if std::io::Read::read_exact(&mut { opened }, &mut head).is_ok() && head == *PNG_SIGNATURE {
-            return read_png(&full);
+        let known = std::io::Read::read_exact(&mut { opened }, &mut head).is_ok();
+        match head {
+            head if known && head == *PNG_SIGNATURE => return read_png(&full),
+            [b'P', b'2' | b'5', ..] if known => return read_pgm(&full),
+            _ => {}
         }
         let file = DicomFile::open(&full)?;
         let (pixels, _) = DecodedPixels::decode(&file)?;

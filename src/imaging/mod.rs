@@ -28,10 +28,10 @@ mod lengths;
 mod load;
 mod mri;
 mod native;
-mod picture;
 mod nifti;
 mod nifti_header;
 mod pgm;
+mod picture;
 mod pixels;
 mod prepare;
 mod radiomics;
@@ -53,10 +53,9 @@ pub use file_report::{FileReport, FileStatus};
 pub use geometry::SliceGeometry;
 pub use header::DicomHeader;
 pub use load::{Locate, StudyView, load_study};
-pub use mri::{Volume, prepare_dce};
-pub use picture::{overlay_png, prepared_png};
 pub use nifti::{NiftiImage, decode_nifti, read_nifti};
 pub use pgm::{decode_pgm, read_pgm};
+pub use picture::{overlay_png, prepared_png};
 pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Placement, Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice,

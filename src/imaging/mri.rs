@@ -16,17 +16,6 @@ const EARLY_S: f64 = 150.0;
 /// In-plane side to which volumes are reduced before the enhancement is searched.
 const SEARCH_SIDE: usize = 96;
 
-/// One phase of a dynamic series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Volume {
-    /// Grey slices of one size, in the order of their position; the same positions in every phase.
-    pub slices: Vec<Raster>,
-    /// Between rows and between columns, millimetres.
-    pub pixel_spacing_mm: [f64; 2],
-    /// Seconds since the first phase, where known.
-    pub time_s: Option<f64>,
-}
-
 /// Where a study enhances most: slice number, and row and column as fractions of the image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Peak {
@@ -46,33 +35,6 @@ pub(super) fn choose_phases(times: &[Option<f64>]) -> Option<[usize; 3]> {
         .and_then(|distances| distances.into_iter().min_by(|a, b| a.1.total_cmp(&b.1)))
         .map_or(1, |(phase, _)| phase);
     Some([0, early, last])
-}
-
-/// The prepared slices of a dynamic series: up to eight around the peak enhancement, 80 mm of each, 3 × side × side.
-///
-/// Before is phase 0, early the phase nearest 150 s (the second when times are unknown), late the last.
-///
-/// # Errors
-/// [`Error::Study`] with fewer than two phases, no slice, or phases that differ in slices;
-/// [`Error::Shape`] when slices differ in size.
-pub fn prepare_dce(phases: &[Volume], preparation: Preparation) -> Result<Vec<Prepared>, Error> {
-    let wrong = |reason: &str| Error::Study { modality: "mri", reason: reason.to_owned() };
-    let times: Vec<Option<f64>> = phases.iter().map(|phase| phase.time_s).collect();
-    let chosen = choose_phases(&times).ok_or_else(|| wrong("fewer than two phases"))?;
-    let [Some(pre), Some(early), Some(late)] = chosen.map(|phase| phases.get(phase)) else {
-        return Err(wrong("fewer than two phases"));
-    };
-    if pre.slices.is_empty() || pre.slices.len() != early.slices.len() || pre.slices.len() != late.slices.len() {
-        return Err(wrong("the phases differ in their slices"));
-    }
-    let reduced = |volume: &Volume| volume.slices.iter().map(reduce).collect::<Vec<_>>();
-    let peak = find_peak(&reduced(pre), &reduced(early));
-    around(peak.slice, pre.slices.len())
-        .map(|slice| {
-            let phases = [&pre.slices[slice], &early.slices[slice], &late.slices[slice]];
-            prepare_field(phases, peak, pre.pixel_spacing_mm, preparation).map(|(prepared, _)| prepared)
-        })
-        .collect()
 }
 
 /// The numbers of the slices around `centre`, at most [`MAX_SLICES`], all of them below `slices`.
@@ -177,8 +139,9 @@ fn blur(plane: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    fn volume(lesion: f32, time_s: Option<f64>) -> Volume {
-        let slices = (0..20)
+    /// Twenty slices with a lesion in three of them, and one bright voxel of noise after contrast.
+    fn volume(lesion: f32) -> Vec<Raster> {
+        (0..20)
             .map(|slice| {
                 let mut image = Raster::filled(128, 128, 1, 100.0);
                 for row in 30..38 {
@@ -188,29 +151,27 @@ mod tests {
                         }
                     }
                 }
-                // One bright voxel of noise after contrast.
                 if slice == 3 && lesion > 0.0 {
                     image.pixels[64 * 128 + 64] += 3.0 * lesion;
                 }
                 image
             })
-            .collect();
-        Volume { slices, pixel_spacing_mm: [1.25, 1.25], time_s }
+            .collect()
     }
 
     #[test]
     fn the_field_is_cut_around_the_lesion_and_not_around_noise() {
-        let phases = [volume(0.0, None), volume(300.0, None), volume(200.0, None)];
-        let reduced = |volume: &Volume| volume.slices.iter().map(reduce).collect::<Vec<_>>();
+        let phases = [volume(0.0), volume(300.0), volume(200.0)];
+        let reduced = |slices: &[Raster]| slices.iter().map(reduce).collect::<Vec<_>>();
         let peak = find_peak(&reduced(&phases[0]), &reduced(&phases[1]));
         assert_eq!(peak.slice, 12);
         assert!((peak.row - 34.0 / 128.0).abs() < 0.02 && (peak.column - 94.0 / 128.0).abs() < 0.02, "{peak:?}");
-        let prepared = prepare_dce(&phases, Preparation::of(crate::terms::Modality::Mri)).unwrap();
-        assert_eq!(prepared.len(), 8);
+        let slice = [&phases[0][12], &phases[1][12], &phases[2][12]];
+        let of = Preparation { side: 64, margin: 0.0 };
+        let (prepared, placement) = prepare_field(slice, peak, [1.25, 1.25], of).unwrap();
         // 80 mm are 64 pixels: the field starts at row 2 and column 62, the lesion lies at 28..36, 28..36 of it.
-        let slice = &prepared[4];
-        assert!(slice.pixels[4096 + 32 * 64 + 32] > 0.9 && slice.pixels[32 * 64 + 32] < 0.3);
-        assert!(prepare_dce(&phases[..1], Preparation { side: 64, margin: 0.0 }).is_err());
+        assert_eq!((placement.origin, placement.step), ([2.0, 62.0], 1.0));
+        assert!(prepared.pixels[4096 + 32 * 64 + 32] > 0.9 && prepared.pixels[32 * 64 + 32] < 0.3);
     }
 
     #[test]

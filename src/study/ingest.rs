@@ -5,7 +5,7 @@ use polars::prelude::{DataFrame, NamedFrom, Series};
 use serde::Serialize;
 
 use super::{Error, Progress, sha256_hex};
-use crate::imaging::{FileReport, FileStatus, Study, StudyImage, group_studies, scan_folder};
+use crate::imaging::{FileReport, FileStatus, Study, StudyImage, group_studies, images_root, scan_folder};
 use crate::schema::CohortDefinition;
 use crate::terms::PatientId;
 
@@ -24,10 +24,10 @@ pub struct IngestReport {
     pub warnings: Vec<String>,
 }
 
-/// Reads a folder of DICOM and PNG files and groups them into studies.
+/// Reads a folder of DICOM, NIfTI, PNG and PGM files, or what a DICOMDIR lists, and groups them into studies.
 ///
-/// DICOM files carry their patient; the ids get the cohort's namespace, or `local`. PNG files belong to a patient only
-/// by the cohort's image patterns.
+/// DICOM files carry their patient; the ids get the cohort's namespace, or `local`. Files of the other formats belong to a patient
+/// only by the cohort's image patterns.
 ///
 /// # Errors
 /// [`Error::Imaging`] for a folder that is absent or empty. A broken file is reported, never an error.
@@ -88,7 +88,8 @@ impl IngestReport {
     /// The schema metadata to write with the frame: the folder that the image paths are relative to.
     #[must_use]
     pub fn metadata(root: &Path) -> HashMap<String, String> {
-        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let root = images_root(root);
+        let root = root.canonicalize().unwrap_or(root);
         HashMap::from([(ROOT_KEY.to_owned(), root.display().to_string())])
     }
 

@@ -61,9 +61,7 @@ impl Backbone {
         let mut weights = Weights::read(bytes)?.strip_prefixes(&PREFIXES);
         let channels = weights.input_channels();
         let network: Box<dyn Network<E>> = match architecture {
-            Architecture::ResNet18 => {
-                Box::new(ResNet::build(&engine, &mut weights, BlockKind::Basic, [2, 2, 2, 2])?)
-            }
+            Architecture::ResNet18 => Box::new(ResNet::build(&engine, &mut weights, BlockKind::Basic, [2, 2, 2, 2])?),
             Architecture::ResNet50 => {
                 Box::new(ResNet::build(&engine, &mut weights, BlockKind::Bottleneck, [3, 4, 6, 3])?)
             }

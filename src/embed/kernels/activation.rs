@@ -60,14 +60,8 @@ pub(super) fn exponential(x: f32) -> f32 {
 /// The minimax coefficients of Eigen (`generic_fast_erf_float`).
 #[inline(always)]
 fn error_function(x: f32) -> f32 {
-    const ALPHA: [f32; 6] = [
-        2.770_681_4e-8,
-        -2.101_024e-6,
-        -5.692_506_5e-5,
-        -7.349_906e-4,
-        -2.954_6e-3,
-        -1.609_603_3e-2,
-    ];
+    const ALPHA: [f32; 6] =
+        [2.770_681_4e-8, -2.101_024e-6, -5.692_506_5e-5, -7.349_906e-4, -2.954_6e-3, -1.609_603_3e-2];
     const BETA: [f32; 4] = [-2.133_740_6e-4, -1.682_827e-3, -7.373_329_2e-3, -1.426_474e-2];
     let x = x.clamp(-4.0, 4.0);
     let square = x * x;

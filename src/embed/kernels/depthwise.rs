@@ -72,9 +72,7 @@ impl WithSimd for DepthwiseRow<'_> {
 
 #[inline(always)]
 fn load<S: Simd, const WHOLE: bool>(simd: S, values: &[f32]) -> S::f32s {
-    if WHOLE
-        && let Some(vector) = S::as_simd_f32s(values).0.first()
-    {
+    if WHOLE && let Some(vector) = S::as_simd_f32s(values).0.first() {
         return *vector;
     }
     simd.partial_load_f32s(values)
@@ -82,9 +80,7 @@ fn load<S: Simd, const WHOLE: bool>(simd: S, values: &[f32]) -> S::f32s {
 
 #[inline(always)]
 fn store<S: Simd, const WHOLE: bool>(simd: S, values: &mut [f32], vector: S::f32s) {
-    if WHOLE
-        && let Some(place) = S::as_mut_simd_f32s(values).0.first_mut()
-    {
+    if WHOLE && let Some(place) = S::as_mut_simd_f32s(values).0.first_mut() {
         *place = vector;
     } else {
         simd.partial_store_f32s(values, vector);

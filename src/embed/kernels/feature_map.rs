@@ -18,10 +18,7 @@ impl FeatureMap {
     ///
     /// # Errors
     /// [`Error::MapLength`] when a dimension is zero or their product is not the number of values.
-    pub fn new(
-        [images, height, width, channels]: [usize; 4],
-        values: Vec<f32>,
-    ) -> Result<Self, Error> {
+    pub fn new([images, height, width, channels]: [usize; 4], values: Vec<f32>) -> Result<Self, Error> {
         let shape = [images, height, width, channels];
         let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         if count != Some(values.len()) || values.is_empty() {
