@@ -10,6 +10,7 @@ mod diameter;
 mod dicom;
 mod display;
 mod encapsulated;
+mod enhancement;
 mod entropy;
 mod error;
 mod file_report;
@@ -35,6 +36,10 @@ mod voxel_grid;
 
 pub use dicom::DicomFile;
 pub use display::{display_raster, modality_raster};
+pub use enhancement::{
+    BackgroundEnhancement, BackgroundOptions, BackgroundSide, DcePhases, FtvOptions, FunctionalTumour, LesionSegment,
+    SegmentOptions, background_enhancement, components, functional_tumour, longest_diameter_mm, segment_lesion,
+};
 pub use error::Error;
 pub use file_report::{FileReport, FileStatus};
 pub use header::DicomHeader;
