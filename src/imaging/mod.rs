@@ -22,6 +22,7 @@ mod lengths;
 mod load;
 mod mri;
 mod native;
+mod pectoral;
 mod pixels;
 mod prepare;
 mod radiomics;
@@ -45,6 +46,7 @@ pub use file_report::{FileReport, FileStatus};
 pub use header::DicomHeader;
 pub use load::load_study;
 pub use mri::{Volume, prepare_dce};
+pub use pectoral::{PectoralMuscle, pectoral_muscle};
 pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,
