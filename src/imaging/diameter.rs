@@ -9,6 +9,26 @@ use std::collections::BTreeMap;
 /// A point on a lattice, \[z, y, x\].
 pub(super) type LatticePoint = [i64; 3];
 
+/// The vertices of the surface of a set of voxels, half-way to each of their six neighbours outside, in half voxels.
+pub(super) fn surface_vertices(
+    voxels: impl Iterator<Item = LatticePoint>,
+    inside: impl Fn(LatticePoint) -> bool,
+) -> Vec<LatticePoint> {
+    let mut vertices = Vec::new();
+    for place in voxels {
+        for (axis, step) in [(0, -1), (0, 1), (1, -1), (1, 1), (2, -1), (2, 1)] {
+            let mut neighbour = place;
+            neighbour[axis] += step;
+            if !inside(neighbour) {
+                let mut vertex = place.map(|side| 2 * side);
+                vertex[axis] += step;
+                vertices.push(vertex);
+            }
+        }
+    }
+    vertices
+}
+
 /// The distance of the two points farthest apart, in the unit of `spacing`; 0 with fewer than two points.
 pub(super) fn longest_distance(points: &[LatticePoint], spacing: [f64; 3]) -> f64 {
     let hulls: Vec<LatticePoint> = planes(points, 0).into_values().flat_map(|plane| hull(plane, 0)).collect();

@@ -174,6 +174,12 @@ pub enum Error {
         /// Its intensity.
         found: f32,
     },
+    /// Phases of a dynamic series that do not follow one another.
+    #[error("times of the phases: expected three ascending seconds, found {found:?}")]
+    PhaseTimes {
+        /// Seconds of before, early and late.
+        found: [f64; 3],
+    },
     /// A bin width that leaves too many grey levels, or none.
     #[error("bin width {bin_width}: expected a positive width and at most {limit} grey levels, found {found}")]
     GreyLevels {

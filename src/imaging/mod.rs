@@ -14,6 +14,7 @@ mod dicom;
 mod dicomdir;
 mod display;
 mod encapsulated;
+mod enhancement;
 mod entropy;
 mod error;
 mod file_bytes;
@@ -32,6 +33,7 @@ mod nifti;
 mod nifti_header;
 mod pgm;
 mod picture;
+mod pectoral;
 mod pixels;
 mod prepare;
 mod radiomics;
@@ -48,6 +50,10 @@ mod voxel_grid;
 pub use attributes::Code;
 pub use dicom::DicomFile;
 pub use display::{display_raster, modality_raster};
+pub use enhancement::{
+    BackgroundEnhancement, BackgroundOptions, BackgroundSide, DcePhases, FtvOptions, FunctionalTumour, LesionSegment,
+    SegmentOptions, background_enhancement, components, functional_tumour, longest_diameter_mm, segment_lesion,
+};
 pub use error::Error;
 pub use file_report::{FileReport, FileStatus};
 pub use geometry::SliceGeometry;
@@ -56,6 +62,9 @@ pub use load::{Locate, StudyView, load_study};
 pub use nifti::{NiftiImage, decode_nifti, read_nifti};
 pub use pgm::{decode_pgm, read_pgm};
 pub use picture::{overlay_png, prepared_png};
+pub use load::load_study;
+pub use mri::{Volume, prepare_dce};
+pub use pectoral::{PectoralMuscle, pectoral_muscle};
 pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Placement, Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice,

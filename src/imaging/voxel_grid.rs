@@ -59,6 +59,32 @@ impl VoxelGrid {
         [voxel / (rows * columns), voxel / columns % rows, voxel % columns]
     }
 
+    /// The number of the voxel at \[z, y, x\]; `None` outside the volume.
+    #[must_use]
+    pub fn voxel(&self, place: [i64; 3]) -> Option<usize> {
+        let mut voxel = 0;
+        for (at, side) in place.into_iter().zip(self.shape) {
+            let at = usize::try_from(at).ok().filter(|at| *at < side)?;
+            voxel = voxel * side + at;
+        }
+        Some(voxel)
+    }
+
+    /// The mask of the box from the corner `first` up to, and without, `end`, both \[z, y, x\], clamped to the volume.
+    #[must_use]
+    pub fn box_mask(&self, first: [usize; 3], end: [usize; 3]) -> Vec<bool> {
+        let inside = |place: [usize; 3]| (0..3).all(|axis| (first[axis]..end[axis]).contains(&place[axis]));
+        (0..self.voxels()).map(|voxel| inside(self.place(voxel))).collect()
+    }
+
+    /// The voxels around one, up to one step away along each axis, itself left out.
+    pub(super) fn neighbours(&self, voxel: usize) -> impl Iterator<Item = usize> + use<> {
+        let (grid, centre) = (*self, self.place(voxel).map(|side| side as i64));
+        (0..27i64).filter(|step| *step != 13).filter_map(move |step| {
+            grid.voxel([centre[0] + step / 9 - 1, centre[1] + step / 3 % 3 - 1, centre[2] + step % 3 - 1])
+        })
+    }
+
     /// Refuses values that do not fill the lattice.
     pub(super) fn check(&self, what: &str, found: usize) -> Result<(), Error> {
         if found == self.voxels() {
@@ -80,6 +106,16 @@ mod tests {
         for spacing in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(matches!(VoxelGrid::new([2, 4, 4], [1.0, spacing, 1.0]), Err(Error::Spacing { .. })));
         }
+    }
+
+    #[test]
+    fn neighbours_stay_inside_the_volume() {
+        let grid = VoxelGrid::new([2, 3, 4], [1.0; 3]).unwrap();
+        // By hand: a corner of two planes has 2 x 2 x 2 - 1 neighbours, a middle column 2 x 3 x 3 - 1.
+        assert_eq!((grid.neighbours(0).count(), grid.neighbours(5).count()), (7, 17));
+        assert_eq!(grid.voxel([1, 2, 3]), Some(23));
+        assert_eq!((grid.voxel([-1, 0, 0]), grid.voxel([0, 0, 4])), (None, None));
+        assert_eq!(grid.box_mask([0, 1, 2], [1, 9, 9]).iter().filter(|inside| **inside).count(), 4);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::eigenvalues::Tridiagonal;
 use super::marching_cubes::area_and_volume;
 use super::region::Region;
 use super::{RadiomicFeature, named};
-use crate::imaging::diameter::{LatticePoint, longest_distance, longest_in_plane};
+use crate::imaging::diameter::{LatticePoint, longest_distance, longest_in_plane, surface_vertices};
 
 const NAMES: [&str; 14] = [
     "original_shape_Elongation",
@@ -30,7 +30,7 @@ const NAMES: [&str; 14] = [
 pub(super) fn features(region: &Region) -> impl Iterator<Item = RadiomicFeature> + use<> {
     let [least, minor, major] = principal_variances(region);
     let (area, volume) = area_and_volume(region);
-    let (vertices, half_mm) = surface_vertices(region);
+    let (vertices, half_mm) = surface(region);
     let voxel_mm3: f64 = region.spacing_mm.iter().product();
     let values = [
         (minor / major).sqrt(),
@@ -76,23 +76,11 @@ fn principal_variances(region: &Region) -> [f64; 3] {
     [0, 1, 2].map(|k| axes.eigenvalue(k)).map(|variance| if variance > floor { variance } else { 0.0 })
 }
 
-/// The vertices of the surface, half-way between a voxel of the region and a neighbour outside, in half voxels; and the
-/// millimetres of half a voxel.
-fn surface_vertices(region: &Region) -> (Vec<LatticePoint>, [f64; 3]) {
+/// The vertices of the region's surface in half voxels, and the millimetres of half a voxel.
+fn surface(region: &Region) -> (Vec<LatticePoint>, [f64; 3]) {
     let [_, rows, columns] = region.shape;
-    let strides = region.strides();
-    let mut vertices = Vec::new();
-    for voxel in &region.voxels {
-        let at = [voxel / (rows * columns), voxel / columns % rows, voxel % columns].map(|place| 2 * place as i64);
-        for axis in 0..3 {
-            for (neighbour, shift) in [(voxel - strides[axis], -1), (voxel + strides[axis], 1)] {
-                if region.ranks[neighbour] == 0 {
-                    let mut vertex = at;
-                    vertex[axis] += shift;
-                    vertices.push(vertex);
-                }
-            }
-        }
-    }
+    let place = |voxel: &usize| [voxel / (rows * columns), voxel / columns % rows, voxel % columns].map(|at| at as i64);
+    let inside = |[z, y, x]: LatticePoint| region.ranks[(z as usize * rows + y as usize) * columns + x as usize] > 0;
+    let vertices = surface_vertices(region.voxels.iter().map(place), inside);
     (vertices, region.spacing_mm.map(|spacing| spacing / 2.0))
 }
