@@ -52,15 +52,14 @@ impl WithSimd for DepthwiseRow<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let channels = self.size[2];
-        for first in (0..channels).step_by(S::F32_LANES) {
-            let lanes = first..channels.min(first + S::F32_LANES);
-            match (lanes.len() == S::F32_LANES, self.window.kernel) {
-                (true, [3, 3]) => self.channels::<S, 3, true>(simd, lanes),
-                (true, [5, 5]) => self.channels::<S, 5, true>(simd, lanes),
-                (true, [7, 7]) => self.channels::<S, 7, true>(simd, lanes),
-                (false, [3, 3]) => self.channels::<S, 3, false>(simd, lanes),
-                _ => self.channels_of_any_kernel(simd, lanes),
+        match self.window.kernel {
+            [3, 3] => self.positions::<S, 3>(simd),
+            [5, 5] => self.positions::<S, 5>(simd),
+            [7, 7] => self.positions::<S, 7>(simd),
+            _ => {
+                for x in 0..self.window.out[1] {
+                    self.position(simd, x);
+                }
             }
         }
         if let Some(residual) = self.finish.residual {
@@ -98,60 +97,92 @@ impl DepthwiseRow<'_> {
         lead.saturating_sub(start)..kernel.min((size + lead).saturating_sub(start))
     }
 
+    /// All positions of the row: several at a time where the window lies inside the image.
     #[inline(always)]
-    fn channels<S: Simd, const K: usize, const WHOLE: bool>(&mut self, simd: S, lanes: Range<usize>) {
-        let [height, width, channels] = self.size;
-        let (first, count) = (lanes.start, lanes.len());
-        let mut weights = [[simd.splat_f32s(0.0); K]; K];
-        for (tap, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
-            *weight = load::<S, WHOLE>(simd, &self.weights[tap * channels + first..][..count]);
+    fn positions<S: Simd, const K: usize>(&mut self, simd: S) {
+        let Window { stride, lead, out, .. } = self.window;
+        let first_inside = lead[1].div_ceil(stride).min(out[1]);
+        let past_inside = (self.size[1] + lead[1]).saturating_sub(K).checked_div(stride).map_or(0, |last| last + 1);
+        let past_inside = past_inside.clamp(first_inside, out[1]);
+        for x in (0..first_inside).chain(past_inside..out[1]) {
+            self.position(simd, x);
         }
-        let bias = load::<S, WHOLE>(simd, &self.finish.bias[lanes.clone()]);
-        let top = self.y * self.window.stride;
-        let rows = Self::inside(top, self.window.lead[0], K, height);
-        for (x, out) in self.out.chunks_exact_mut(channels).enumerate() {
-            let left = x * self.window.stride;
-            let columns = Self::inside(left, self.window.lead[1], K, width);
-            let mut sum = bias;
-            for (ky, weights) in weights.iter().enumerate().take(rows.end).skip(rows.start) {
-                let line = (top + ky - self.window.lead[0]) * width;
-                if columns.len() == K {
-                    let start = (line + left - self.window.lead[1]) * channels + first;
-                    let line = &self.values[start..start + (K - 1) * channels + count];
-                    for (kx, &weight) in weights.iter().enumerate() {
-                        let value = load::<S, WHOLE>(simd, &line[kx * channels..][..count]);
-                        sum = simd.mul_add_e_f32s(value, weight, sum);
-                    }
-                } else {
-                    for (kx, &weight) in weights.iter().enumerate().take(columns.end).skip(columns.start) {
-                        let start = (line + left + kx - self.window.lead[1]) * channels + first;
-                        let value = load::<S, WHOLE>(simd, &self.values[start..start + count]);
-                        sum = simd.mul_add_e_f32s(value, weight, sum);
-                    }
-                }
-            }
-            store::<S, WHOLE>(simd, &mut out[lanes.clone()], sum);
+        let mut x = first_inside;
+        while x < past_inside {
+            x += match past_inside - x {
+                8.. => self.group::<S, K, 8>(simd, x),
+                4.. => self.group::<S, K, 4>(simd, x),
+                2.. => self.group::<S, K, 2>(simd, x),
+                _ => self.group::<S, K, 1>(simd, x),
+            };
         }
     }
 
-    /// The same for window sizes that no architecture here has.
+    /// `GROUP` neighbouring positions whose windows lie inside the image; returns their number.
     #[inline(always)]
-    fn channels_of_any_kernel<S: Simd>(&mut self, simd: S, lanes: Range<usize>) {
+    fn group<S: Simd, const K: usize, const GROUP: usize>(&mut self, simd: S, x: usize) -> usize {
+        let channels = self.size[2];
+        let whole = channels - channels % S::F32_LANES;
+        for first in (0..whole).step_by(S::F32_LANES) {
+            self.lanes::<S, K, GROUP, true>(simd, x, first..first + S::F32_LANES);
+        }
+        if whole < channels {
+            self.lanes::<S, K, GROUP, false>(simd, x, whole..channels);
+        }
+        GROUP
+    }
+
+    /// One vector of channels of a group.
+    #[inline(always)]
+    fn lanes<S: Simd, const K: usize, const GROUP: usize, const WHOLE: bool>(
+        &mut self,
+        simd: S,
+        x: usize,
+        lanes: Range<usize>,
+    ) {
         let [height, width, channels] = self.size;
-        let bias = simd.partial_load_f32s(&self.finish.bias[lanes.clone()]);
-        let top = self.y * self.window.stride;
-        for (x, out) in self.out.chunks_exact_mut(channels).enumerate() {
-            let left = x * self.window.stride;
-            let mut sum = bias;
-            for ky in Self::inside(top, self.window.lead[0], self.window.kernel[0], height) {
-                for kx in Self::inside(left, self.window.lead[1], self.window.kernel[1], width) {
-                    let (y, x) = (top + ky - self.window.lead[0], left + kx - self.window.lead[1]);
+        let Window { stride, lead, .. } = self.window;
+        let count = lanes.len();
+        let top = self.y * stride;
+        let left = x * stride - lead[1];
+        let step = stride * channels;
+        let mut sums = [load::<S, WHOLE>(simd, &self.finish.bias[lanes.clone()]); GROUP];
+        for ky in Self::inside(top, lead[0], K, height) {
+            let start = ((top + ky - lead[0]) * width + left) * channels + lanes.start;
+            let line = &self.values[start..start + (GROUP - 1) * step + (K - 1) * channels + count];
+            for kx in 0..K {
+                let weight = load::<S, WHOLE>(simd, &self.weights[(ky * K + kx) * channels + lanes.start..][..count]);
+                for (position, sum) in sums.iter_mut().enumerate() {
+                    let value = load::<S, WHOLE>(simd, &line[position * step + kx * channels..][..count]);
+                    *sum = simd.mul_add_e_f32s(value, weight, *sum);
+                }
+            }
+        }
+        for (position, &sum) in sums.iter().enumerate() {
+            store::<S, WHOLE>(simd, &mut self.out[(x + position) * channels + lanes.start..][..count], sum);
+        }
+    }
+
+    /// One position, whatever the window and the border.
+    #[inline(always)]
+    fn position<S: Simd>(&mut self, simd: S, x: usize) {
+        let [height, width, channels] = self.size;
+        let Window { kernel, stride, lead, .. } = self.window;
+        let (top, left) = (self.y * stride, x * stride);
+        let (rows, columns) = (Self::inside(top, lead[0], kernel[0], height), Self::inside(left, lead[1], kernel[1], width));
+        let out = &mut self.out[x * channels..(x + 1) * channels];
+        for first in (0..channels).step_by(S::F32_LANES) {
+            let lanes = first..channels.min(first + S::F32_LANES);
+            let mut sum = simd.partial_load_f32s(&self.finish.bias[lanes.clone()]);
+            for ky in rows.clone() {
+                for kx in columns.clone() {
+                    let (y, x) = (top + ky - lead[0], left + kx - lead[1]);
                     let value = &self.values[(y * width + x) * channels..][lanes.clone()];
-                    let weight = &self.weights[(ky * self.window.kernel[1] + kx) * channels..][lanes.clone()];
+                    let weight = &self.weights[(ky * kernel[1] + kx) * channels..][lanes.clone()];
                     sum = simd.mul_add_e_f32s(simd.partial_load_f32s(value), simd.partial_load_f32s(weight), sum);
                 }
             }
-            simd.partial_store_f32s(&mut out[lanes.clone()], sum);
+            simd.partial_store_f32s(&mut out[lanes], sum);
         }
     }
 }

@@ -113,7 +113,9 @@ impl RowSource for Runs<'_> {
         let [kernel_height, kernel_width] = self.window.kernel;
         let run = kernel_width * self.channels;
         let inner = kernel_height * run;
-        with_scratch((inner + BLOCK).next_multiple_of(BLOCK), |patch| {
+        let padded_inner = inner.next_multiple_of(BLOCK);
+        with_scratch(padded_inner + BLOCK, |patch| {
+            patch.fill(0.0);
             Arch::new().dispatch(|| {
                 for row in 0..rows {
                     let (image, out_y, out_x) = self.window.position(first + row);
@@ -121,13 +123,12 @@ impl RowSource for Runs<'_> {
                     for y in 0..kernel_height {
                         let line = image * self.size[0] + out_y * self.window.stride + y;
                         let source = &self.padded[line * self.size[1] + left..];
-                        // Whole blocks: what is written past the run, the next run overwrites.
+                        // Whole blocks: what lies past the run, the next run overwrites, or meets weights of zero.
                         let source = source[..run.next_multiple_of(BLOCK)].as_chunks::<BLOCK>().0;
                         let target = patch[y * run..].as_chunks_mut::<BLOCK>().0;
                         target.iter_mut().zip(source).for_each(|(target, source)| *target = *source);
                     }
-                    let values = &patch[blocks.start * BLOCK..inner.min(blocks.end * BLOCK)];
-                    copy_blocks(values, rows, row, packed);
+                    copy_blocks(&patch[blocks.start * BLOCK..padded_inner.min(blocks.end * BLOCK)], rows, row, packed);
                 }
             });
         });
