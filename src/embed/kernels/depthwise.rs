@@ -1,8 +1,9 @@
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
-use super::parallel::for_row_groups;
+use super::parallel::with_scratch;
 use super::patches::Window;
 use super::product::Finish;
 use super::{ConvolutionShape, FeatureMap};
@@ -13,53 +14,96 @@ pub(super) struct Depthwise {
     weights: Vec<f32>,
 }
 
+/// Values of the padded input of one task and one vector of channels: they fit the first-level cache.
+const STRIP_VALUES: usize = 8192;
+
 impl Depthwise {
+    /// The window sizes that are known.
+    pub const KERNELS: [usize; 3] = [3, 5, 7];
+    /// The steps that are known.
+    pub const STRIDES: [usize; 2] = [1, 2];
+
     /// From PyTorch's `[channels, 1, rows, columns]`.
     pub fn new(shape: &ConvolutionShape, weight: &[f32]) -> Self {
-        let taps = shape.kernel[0] * shape.kernel[1];
+        let [rows, columns] = shape.kernel;
+        let known = rows == columns && Self::KERNELS.contains(&rows) && Self::STRIDES.contains(&shape.stride);
+        assert!(known, "a depthwise window of 3, 5 or 7 and a step of 1 or 2: {shape:?}");
+        let taps = rows * columns;
         let transposed = (0..taps).flat_map(|tap| (0..shape.outputs).map(move |channel| (channel, tap)));
         Self { weights: transposed.map(|(channel, tap)| weight[channel * taps + tap]).collect() }
     }
 
-    /// Fills `out`, one task per output row.
+    /// Fills `out`; a task makes some rows of one image.
     pub fn apply(&self, map: &FeatureMap, window: Window, finish: Finish<'_>, out: &mut [f32]) {
-        let row_len = window.out[1] * map.channels();
-        for_row_groups(out, row_len, 1, |row, out| {
-            let residual = finish.residual.and_then(|all| all.get(row * row_len..(row + 1) * row_len));
-            let finish = Finish { residual, ..finish };
-            let (image, y) = (row / window.out[0], row % window.out[0]);
-            let channels = map.channels();
+        let channels = map.channels();
+        let row_len = window.out[1] * channels;
+        let line = (window.out[1] - 1) * window.stride + window.kernel[1];
+        let fitting = (STRIP_VALUES / (16 * line)).saturating_sub(window.kernel[0] - 1) / window.stride;
+        let rows = fitting.clamp(1, window.out[0].div_ceil(rayon::current_num_threads()));
+        let task = |image: usize, first_row: usize, out: &mut [f32]| {
             let len = map.height() * map.width() * channels;
             let values = &map.values()[image * len..(image + 1) * len];
+            let start = (image * window.out[0] + first_row) * row_len;
+            let residual = finish.residual.and_then(|all| all.get(start..start + out.len()));
+            let finish = Finish { residual, ..finish };
             let size = [map.height(), map.width(), channels];
-            Arch::new().dispatch(DepthwiseRow { values, size, weights: &self.weights, window, y, finish, out });
-        });
+            let lines = (out.len() / row_len - 1) * window.stride + window.kernel[0];
+            // One vector more than needed: the widest vector has 16 lanes.
+            with_scratch(lines * line * 16, |padded| {
+                let strip =
+                    Strip { values, size, weights: &self.weights, window, first_row, line, finish, out, padded };
+                Arch::new().dispatch(strip);
+            });
+        };
+        let mut strips = Vec::new();
+        for (image, out) in out.chunks_mut(window.out[0] * row_len).enumerate() {
+            strips.extend(out.chunks_mut(rows * row_len).enumerate().map(|(i, out)| (image, i * rows, out)));
+        }
+        if rayon::current_num_threads() == 1 {
+            strips.into_iter().for_each(|(image, row, out)| task(image, row, out));
+        } else {
+            strips.into_par_iter().for_each(|(image, row, out)| task(image, row, out));
+        }
     }
 }
 
-struct DepthwiseRow<'a> {
+/// Some rows of the output of one image.
+struct Strip<'a> {
     values: &'a [f32],
     size: [usize; 3],
     weights: &'a [f32],
     window: Window,
-    y: usize,
+    first_row: usize,
+    /// Positions under the windows of one output row.
+    line: usize,
     finish: Finish<'a>,
     out: &'a mut [f32],
+    /// One vector of channels of every position under the windows, zeros outside the image.
+    padded: &'a mut [f32],
 }
 
-impl WithSimd for DepthwiseRow<'_> {
+impl WithSimd for Strip<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        match self.window.kernel {
-            [3, 3] => self.positions::<S, 3>(simd),
-            [5, 5] => self.positions::<S, 5>(simd),
-            [7, 7] => self.positions::<S, 7>(simd),
-            _ => {
-                for x in 0..self.window.out[1] {
-                    self.position(simd, x);
-                }
+        let channels = self.size[2];
+        for first in (0..channels).step_by(S::F32_LANES) {
+            let lanes = first..channels.min(first + S::F32_LANES);
+            self.copy_lanes(simd, lanes.clone());
+            match (self.window.kernel[0], self.window.stride, self.window.out[1]) {
+                (3, 1, 8..) => self.rows::<S, 3, 1, 8>(simd, lanes),
+                (3, 1, 4..) => self.rows::<S, 3, 1, 4>(simd, lanes),
+                (3, 1, _) => self.rows::<S, 3, 1, 1>(simd, lanes),
+                (3, _, 4..) => self.rows::<S, 3, 2, 4>(simd, lanes),
+                (3, _, _) => self.rows::<S, 3, 2, 1>(simd, lanes),
+                (5, 1, 4..) => self.rows::<S, 5, 1, 4>(simd, lanes),
+                (5, 1, _) => self.rows::<S, 5, 1, 1>(simd, lanes),
+                (5, _, 4..) => self.rows::<S, 5, 2, 4>(simd, lanes),
+                (5, _, _) => self.rows::<S, 5, 2, 1>(simd, lanes),
+                (_, 1, 4..) => self.rows::<S, 7, 1, 4>(simd, lanes),
+                (_, 1, _) => self.rows::<S, 7, 1, 1>(simd, lanes),
+                (_, _, _) => self.rows::<S, 7, 2, 1>(simd, lanes),
             }
         }
         if let Some(residual) = self.finish.residual {
@@ -69,120 +113,92 @@ impl WithSimd for DepthwiseRow<'_> {
     }
 }
 
-#[inline(always)]
-fn load<S: Simd, const WHOLE: bool>(simd: S, values: &[f32]) -> S::f32s {
-    if WHOLE
-        && let Some(vector) = S::as_simd_f32s(values).0.first()
-    {
-        return *vector;
-    }
-    simd.partial_load_f32s(values)
-}
-
-#[inline(always)]
-fn store<S: Simd, const WHOLE: bool>(simd: S, values: &mut [f32], vector: S::f32s) {
-    if WHOLE
-        && let Some(place) = S::as_mut_simd_f32s(values).0.first_mut()
-    {
-        *place = vector;
-    } else {
-        simd.partial_store_f32s(values, vector);
-    }
-}
-
-impl DepthwiseRow<'_> {
-    /// Kernel positions inside the image for the window that starts `lead` before `start`.
+impl Strip<'_> {
+    /// Copies one vector of channels of every position under the windows.
     #[inline(always)]
-    fn inside(start: usize, lead: usize, kernel: usize, size: usize) -> Range<usize> {
-        lead.saturating_sub(start)..kernel.min((size + lead).saturating_sub(start))
-    }
-
-    /// All positions of the row: several at a time where the window lies inside the image.
-    #[inline(always)]
-    fn positions<S: Simd, const K: usize>(&mut self, simd: S) {
-        let Window { stride, lead, out, .. } = self.window;
-        let first_inside = lead[1].div_ceil(stride).min(out[1]);
-        let past_inside = (self.size[1] + lead[1]).saturating_sub(K).checked_div(stride).map_or(0, |last| last + 1);
-        let past_inside = past_inside.clamp(first_inside, out[1]);
-        for x in (0..first_inside).chain(past_inside..out[1]) {
-            self.position(simd, x);
-        }
-        let mut x = first_inside;
-        while x < past_inside {
-            x += match past_inside - x {
-                8.. => self.group::<S, K, 8>(simd, x),
-                4.. => self.group::<S, K, 4>(simd, x),
-                2.. => self.group::<S, K, 2>(simd, x),
-                _ => self.group::<S, K, 1>(simd, x),
-            };
-        }
-    }
-
-    /// `GROUP` neighbouring positions whose windows lie inside the image; returns their number.
-    #[inline(always)]
-    fn group<S: Simd, const K: usize, const GROUP: usize>(&mut self, simd: S, x: usize) -> usize {
-        let channels = self.size[2];
-        let whole = channels - channels % S::F32_LANES;
-        for first in (0..whole).step_by(S::F32_LANES) {
-            self.lanes::<S, K, GROUP, true>(simd, x, first..first + S::F32_LANES);
-        }
-        if whole < channels {
-            self.lanes::<S, K, GROUP, false>(simd, x, whole..channels);
-        }
-        GROUP
-    }
-
-    /// One vector of channels of a group.
-    #[inline(always)]
-    fn lanes<S: Simd, const K: usize, const GROUP: usize, const WHOLE: bool>(
-        &mut self,
-        simd: S,
-        x: usize,
-        lanes: Range<usize>,
-    ) {
+    fn copy_lanes<S: Simd>(&mut self, simd: S, lanes: Range<usize>) {
         let [height, width, channels] = self.size;
         let Window { stride, lead, .. } = self.window;
-        let count = lanes.len();
-        let top = self.y * stride;
-        let left = x * stride - lead[1];
-        let step = stride * channels;
-        let mut sums = [load::<S, WHOLE>(simd, &self.finish.bias[lanes.clone()]); GROUP];
-        for ky in Self::inside(top, lead[0], K, height) {
-            let start = ((top + ky - lead[0]) * width + left) * channels + lanes.start;
-            let line = &self.values[start..start + (GROUP - 1) * step + (K - 1) * channels + count];
-            for kx in 0..K {
-                let weight = load::<S, WHOLE>(simd, &self.weights[(ky * K + kx) * channels + lanes.start..][..count]);
-                for (position, sum) in sums.iter_mut().enumerate() {
-                    let value = load::<S, WHOLE>(simd, &line[position * step + kx * channels..][..count]);
-                    *sum = simd.mul_add_e_f32s(value, weight, *sum);
-                }
+        let zero = simd.splat_f32s(0.0);
+        let (padded, _) = S::as_mut_simd_f32s(self.padded);
+        let inside = lead[1].min(self.line)..self.line.min(lead[1] + width);
+        let lines = (self.out.len() / (self.window.out[1] * channels) - 1) * stride + self.window.kernel[0];
+        for (y, line) in padded.chunks_exact_mut(self.line).enumerate().take(lines) {
+            let row = (self.first_row * stride + y).wrapping_sub(lead[0]);
+            if row >= height {
+                line.fill(zero);
+                continue;
             }
-        }
-        for (position, &sum) in sums.iter().enumerate() {
-            store::<S, WHOLE>(simd, &mut self.out[(x + position) * channels + lanes.start..][..count], sum);
+            line[..inside.start].fill(zero);
+            line[inside.end..].fill(zero);
+            let source = &self.values[row * width * channels..(row + 1) * width * channels];
+            for (place, position) in line[inside.clone()].iter_mut().zip(source.chunks_exact(channels)) {
+                *place = load(simd, &position[lanes.clone()]);
+            }
         }
     }
 
-    /// One position, whatever the window and the border.
+    /// All output rows of one vector of channels, `GROUP` positions at a time; the last group may overlap the one before.
     #[inline(always)]
-    fn position<S: Simd>(&mut self, simd: S, x: usize) {
-        let [height, width, channels] = self.size;
-        let Window { kernel, stride, lead, .. } = self.window;
-        let (top, left) = (self.y * stride, x * stride);
-        let (rows, columns) = (Self::inside(top, lead[0], kernel[0], height), Self::inside(left, lead[1], kernel[1], width));
-        let out = &mut self.out[x * channels..(x + 1) * channels];
-        for first in (0..channels).step_by(S::F32_LANES) {
-            let lanes = first..channels.min(first + S::F32_LANES);
-            let mut sum = simd.partial_load_f32s(&self.finish.bias[lanes.clone()]);
-            for ky in rows.clone() {
-                for kx in columns.clone() {
-                    let (y, x) = (top + ky - lead[0], left + kx - lead[1]);
-                    let value = &self.values[(y * width + x) * channels..][lanes.clone()];
-                    let weight = &self.weights[(ky * kernel[1] + kx) * channels..][lanes.clone()];
-                    sum = simd.mul_add_e_f32s(simd.partial_load_f32s(value), simd.partial_load_f32s(weight), sum);
-                }
-            }
-            simd.partial_store_f32s(&mut out[lanes], sum);
+    fn rows<S: Simd, const K: usize, const STRIDE: usize, const GROUP: usize>(&mut self, simd: S, lanes: Range<usize>) {
+        let channels = self.size[2];
+        let mut weights = [[simd.splat_f32s(0.0); K]; K];
+        for (tap, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
+            *weight = load(simd, &self.weights[tap * channels..][lanes.clone()]);
         }
+        let bias = load(simd, &self.finish.bias[lanes.clone()]);
+        let (padded, _) = S::as_simd_f32s(self.padded);
+        let columns = self.window.out[1];
+        for (y, out) in self.out.chunks_exact_mut(columns * channels).enumerate() {
+            let lines = &padded[y * STRIDE * self.line..];
+            let mut x = 0;
+            while x < columns {
+                let start = x.min(columns - GROUP);
+                let sums = windows::<S, K, STRIDE, GROUP>(simd, &lines[start * STRIDE..], self.line, &weights, bias);
+                let places = out[start * channels..].chunks_exact_mut(channels);
+                for (&sum, place) in sums.iter().zip(places) {
+                    store(simd, &mut place[lanes.clone()], sum);
+                }
+                x = start + GROUP;
+            }
+        }
+    }
+}
+
+/// `GROUP` neighbouring windows.
+#[inline(always)]
+fn windows<S: Simd, const K: usize, const STRIDE: usize, const GROUP: usize>(
+    simd: S,
+    lines: &[S::f32s],
+    line: usize,
+    weights: &[[S::f32s; K]; K],
+    bias: S::f32s,
+) -> [S::f32s; GROUP] {
+    let mut sums = [bias; GROUP];
+    for (ky, weights) in weights.iter().enumerate() {
+        let values = &lines[ky * line..][..(GROUP - 1) * STRIDE + K];
+        for (kx, &weight) in weights.iter().enumerate() {
+            for (position, sum) in sums.iter_mut().enumerate() {
+                *sum = simd.mul_add_e_f32s(values[position * STRIDE + kx], weight, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// A vector, or the last lanes of one and zeros.
+#[inline(always)]
+fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(values).0.first() {
+        Some(vector) => *vector,
+        None => simd.partial_load_f32s(values),
+    }
+}
+
+#[inline(always)]
+fn store<S: Simd>(simd: S, values: &mut [f32], vector: S::f32s) {
+    match S::as_mut_simd_f32s(values).0.first_mut() {
+        Some(place) => *place = vector,
+        None => simd.partial_store_f32s(values, vector),
     }
 }
