@@ -157,7 +157,8 @@ fn time_layers(only: Option<usize>) {
         let layer = Convolution::new(shape, weight, vec![0.1; outputs], Activation::Relu);
         let values = (0..side * side * inputs).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0).collect();
         let map = FeatureMap::new([1, side, side, inputs], values).expect("a map");
-        let times = time(if only.is_some() { 5000 } else { 30 }, || workspace.recycle(layer.apply(&map, None, &workspace)));
+        let times =
+            time(if only.is_some() { 5000 } else { 30 }, || workspace.recycle(layer.apply(&map, None, &workspace)));
         let out = side.div_ceil(stride);
         let products = count * out * out;
         println!(

@@ -170,8 +170,9 @@ fn every_fault_of_a_weights_file_is_named_at_once() {
     tensors.insert("layer1.0.bn1.bias".to_owned(), vec![65]);
     tensors.insert("layer9.weight".to_owned(), vec![3]);
     tensors.insert("fc.weight".to_owned(), vec![10, 512]);
-    let error =
-        Backbone::load(case.architecture.parse().unwrap(), &weights_file(&tensors), &Device::Cpu).unwrap_err().to_string();
+    let error = Backbone::load(case.architecture.parse().unwrap(), &weights_file(&tensors), &Device::Cpu)
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error.lines().collect::<Vec<_>>(),
         [

@@ -85,9 +85,8 @@ impl FromStr for Architecture {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|architecture| architecture.name() == name).ok_or_else(|| Error::UnknownArchitecture {
-            expected: Self::ALL.map(Self::name).join(", "),
-            found: name.to_owned(),
+        Self::ALL.into_iter().find(|architecture| architecture.name() == name).ok_or_else(|| {
+            Error::UnknownArchitecture { expected: Self::ALL.map(Self::name).join(", "), found: name.to_owned() }
         })
     }
 }

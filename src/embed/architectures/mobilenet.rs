@@ -88,10 +88,14 @@ impl<E: Engine> MobileNetV2<E> {
         let mut stages = vec![Stage { channels: STEM, stride: 2 }];
         for (group, (expansion, outputs, repeats, first_stride)) in GROUPS.into_iter().enumerate() {
             for repeat in 0..repeats {
-                let prefix =
-                    if timm { format!("blocks.{group}.{repeat}") } else { format!("features.{}.conv", blocks.len() + 1) };
+                let prefix = if timm {
+                    format!("blocks.{group}.{repeat}")
+                } else {
+                    format!("features.{}.conv", blocks.len() + 1)
+                };
                 let stride = if repeat == 0 { first_stride } else { 1 };
-                let names = if timm { timm_names(&prefix, expansion) } else { torchvision_names(&prefix, expansion, &reader) };
+                let names =
+                    if timm { timm_names(&prefix, expansion) } else { torchvision_names(&prefix, expansion, &reader) };
                 blocks.push(InvertedResidual::build(&mut reader, names, [channels, outputs], expansion, stride)?);
                 (channels, scale) = (outputs, scale * stride);
                 stages.push(Stage { channels, stride: scale });

@@ -105,9 +105,8 @@ impl Weights {
     /// # Errors
     /// [`Error::Weights`] naming every absent, misshaped and unknown tensor.
     pub fn finish(mut self, ignored: &[&str]) -> Result<(), Error> {
-        let known = |name: &str| {
-            name.ends_with("num_batches_tracked") || ignored.iter().any(|prefix| name.starts_with(prefix))
-        };
+        let known =
+            |name: &str| name.ends_with("num_batches_tracked") || ignored.iter().any(|prefix| name.starts_with(prefix));
         let extra = self.tensors.iter().filter(|(name, _)| !known(name));
         self.faults.extend(extra.map(|(name, tensor)| format!("{name}: {:?}, not part of it", tensor.dims())));
         if self.faults.is_empty() { Ok(()) } else { Err(Error::Weights { faults: self.faults }) }

@@ -98,7 +98,12 @@ enum Form {
     /// One matrix `[kernel rows × kernel columns × inputs, outputs]`.
     Product(Panels),
     /// 3 × 3 of step 1: the form depends on the size of the map, so each is made when first needed.
-    Filtered { weight: Vec<f32>, small: OnceLock<Panels>, middle: OnceLock<Winograd>, large: OnceLock<Winograd> },
+    Filtered {
+        weight: Vec<f32>,
+        small: OnceLock<Panels>,
+        middle: OnceLock<Winograd>,
+        large: OnceLock<Winograd>,
+    },
 }
 
 impl Convolution {

@@ -18,10 +18,7 @@ impl FeatureMap {
     ///
     /// # Errors
     /// [`Error::MapLength`] when a dimension is zero or their product is not the number of values.
-    pub fn new(
-        [images, height, width, channels]: [usize; 4],
-        values: Vec<f32>,
-    ) -> Result<Self, Error> {
+    pub fn new([images, height, width, channels]: [usize; 4], values: Vec<f32>) -> Result<Self, Error> {
         let shape = [images, height, width, channels];
         let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         if count != Some(values.len()) || values.is_empty() {
@@ -106,12 +103,5 @@ impl FeatureMap {
     pub(crate) fn reshaped(self, shape: [usize; 4]) -> Self {
         debug_assert_eq!(self.len(), shape.iter().product::<usize>());
         Self::from_buffer(shape, self.buffer)
-    }
-
-    /// The map of images `first..first + count`.
-    pub(crate) fn slice(&self, first: usize, count: usize) -> Self {
-        let size = self.height * self.width * self.channels;
-        let values = self.values().get(first * size..(first + count) * size).unwrap_or(&[]).to_vec();
-        Self::from_buffer([count, self.height, self.width, self.channels], values)
     }
 }

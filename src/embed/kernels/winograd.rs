@@ -80,8 +80,7 @@ fn transform_weights<T: Transform<POINTS, OUT>, const POINTS: usize, const OUT: 
     inputs: usize,
     outputs: usize,
     weight: &[f32],
-) -> Vec<Panels>
-{
+) -> Vec<Panels> {
     let transformed = |y: usize, x: usize, input: usize, output: usize| {
         let window = &weight[(output * inputs + input) * 9..][..9];
         let mut sum = 0f64;
