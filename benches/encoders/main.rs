@@ -28,7 +28,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let texts: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match texts[..] {
-        ["layers", threads] => on_threads(threads.parse().expect("a number of threads"), time_layers),
+        ["layers", threads] => on_threads(threads.parse().expect("a number of threads"), || time_layers(None)),
+        ["layers", threads, only] => on_threads(threads.parse().expect("a number"), || time_layers(only.parse().ok())),
         [backend, model, batch, threads, repeat, out] => {
             let number = |text: &str| text.parse::<usize>().expect("a number");
             let (batch, threads) = (number(batch), number(threads));
@@ -143,9 +144,12 @@ const LAYERS: [(usize, usize, usize, usize, usize, bool); 24] = [
     (384, 384, 14, 3, 1, true),
 ];
 
-fn time_layers() {
+fn time_layers(only: Option<usize>) {
     let workspace = Workspace::new();
-    for (inputs, outputs, side, kernel, stride, depthwise) in LAYERS {
+    for (index, (inputs, outputs, side, kernel, stride, depthwise)) in LAYERS.into_iter().enumerate() {
+        if only.is_some_and(|only| only != index) {
+            continue;
+        }
         let padding = Padding::Even(kernel / 2);
         let shape = ConvolutionShape { inputs, outputs, kernel: [kernel; 2], stride, padding, depthwise };
         let count: usize = shape.weight_shape().iter().product();
@@ -153,7 +157,8 @@ fn time_layers() {
         let layer = Convolution::new(shape, weight, vec![0.1; outputs], Activation::Relu);
         let values = (0..side * side * inputs).map(|i| (i * 7919 % 2003) as f32 / 1001.0 - 1.0).collect();
         let map = FeatureMap::new([1, side, side, inputs], values).expect("a map");
-        let times = time(30, || workspace.recycle(layer.apply(&map, None, &workspace)));
+        let times =
+            time(if only.is_some() { 5000 } else { 30 }, || workspace.recycle(layer.apply(&map, None, &workspace)));
         let out = side.div_ceil(stride);
         let products = count * out * out;
         println!(

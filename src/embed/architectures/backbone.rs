@@ -126,7 +126,7 @@ impl Backbone {
         let groups = self.groups(images)?;
         let mut maps: Vec<Vec<FeatureMap>> = vec![Vec::new(); stages.len()];
         for group in groups {
-            for (maps, map) in maps.iter_mut().zip(self.network.features_at(&group, stages)?) {
+            for (maps, map) in maps.iter_mut().zip(self.network.features_at(images, group, stages)?) {
                 maps.push(map);
             }
         }
@@ -140,23 +140,26 @@ impl Backbone {
     pub fn embed(&self, images: &FeatureMap) -> Result<Vec<Vec<f32>>, Error> {
         let mut embeddings = Vec::with_capacity(images.images());
         for group in self.groups(images)? {
-            let pooled = self.network.embed(&group)?;
+            let pooled = self.network.embed(images, group)?;
             embeddings.extend(pooled.values().chunks_exact(self.dim).map(<[f32]>::to_vec));
         }
         Ok(embeddings)
     }
 
-    /// The images in groups that bound the memory.
-    fn groups(&self, images: &FeatureMap) -> Result<Vec<FeatureMap>, Error> {
+    /// The images in groups that bound the memory: the first of each and their number.
+    fn groups(&self, images: &FeatureMap) -> Result<Vec<Group>, Error> {
         let [count, height, width, channels] = images.shape();
         let least = self.architecture.smallest_image();
+        if !images.values().iter().all(|value| value.is_finite()) {
+            return Err(self.wrong_input("finite values".to_owned(), "a value that is not finite".to_owned()));
+        }
         if channels != self.channels || height < least || width < least {
             let expected = format!("at least {least} x {least}, {} channels", self.channels);
             return Err(self.wrong_input(expected, format!("{height} x {width}, {channels} channels")));
         }
         let together = (PIXELS_TOGETHER / (height * width)).max(1);
         let starts = (0..count).step_by(together);
-        Ok(starts.map(|first| images.slice(first, together.min(count - first))).collect())
+        Ok(starts.map(|first| Group { first, count: together.min(count - first) }).collect())
     }
 
     fn wrong_input(&self, expected: String, found: String) -> Error {
@@ -175,10 +178,17 @@ fn joined(maps: Vec<FeatureMap>) -> Result<FeatureMap, Error> {
     FeatureMap::new([images, height, width, channels], values.unwrap_or_default())
 }
 
+/// Consecutive images that run through the network together.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    first: usize,
+    count: usize,
+}
+
 /// A network with its engine, whichever that is.
 trait Runs: Send + Sync {
-    fn features_at(&self, images: &FeatureMap, stages: &[usize]) -> Result<Vec<FeatureMap>, Error>;
-    fn embed(&self, images: &FeatureMap) -> Result<FeatureMap, Error>;
+    fn features_at(&self, images: &FeatureMap, group: Group, stages: &[usize]) -> Result<Vec<FeatureMap>, Error>;
+    fn embed(&self, images: &FeatureMap, group: Group) -> Result<FeatureMap, Error>;
 }
 
 struct Loaded<E: Engine> {
@@ -187,9 +197,9 @@ struct Loaded<E: Engine> {
 }
 
 impl<E: Engine> Runs for Loaded<E> {
-    fn features_at(&self, images: &FeatureMap, stages: &[usize]) -> Result<Vec<FeatureMap>, Error> {
+    fn features_at(&self, images: &FeatureMap, group: Group, stages: &[usize]) -> Result<Vec<FeatureMap>, Error> {
         let mut taken = vec![None; stages.len()];
-        let mut map = self.engine.images(images)?;
+        let mut map = self.engine.images(images, group.first, group.count)?;
         for stage in 0..=stages.iter().copied().max().unwrap_or(0) {
             map = self.network.run(&self.engine, stage, map)?;
             for (place, _) in taken.iter_mut().zip(stages).filter(|(_, wanted)| **wanted == stage) {
@@ -200,8 +210,8 @@ impl<E: Engine> Runs for Loaded<E> {
         Ok(taken.into_iter().flatten().collect())
     }
 
-    fn embed(&self, images: &FeatureMap) -> Result<FeatureMap, Error> {
-        let mut map = self.engine.images(images)?;
+    fn embed(&self, images: &FeatureMap, group: Group) -> Result<FeatureMap, Error> {
+        let mut map = self.engine.images(images, group.first, group.count)?;
         for stage in 0..self.network.stages().len() {
             map = self.network.run(&self.engine, stage, map)?;
         }

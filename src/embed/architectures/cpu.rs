@@ -15,8 +15,8 @@ impl Engine for Cpu {
     type Convolution = Convolution;
     type LayerNorm = ();
 
-    fn images(&self, images: &FeatureMap) -> Result<FeatureMap, Error> {
-        Ok(images.clone())
+    fn images(&self, images: &FeatureMap, first: usize, count: usize) -> Result<FeatureMap, Error> {
+        Ok(self.workspace.copy_of(images, first, count))
     }
 
     fn values(&self, map: &FeatureMap) -> Result<FeatureMap, Error> {

@@ -43,8 +43,8 @@ impl Engine for OnDevice {
     type Convolution = DeviceConvolution;
     type LayerNorm = ();
 
-    fn images(&self, images: &FeatureMap) -> Result<Tensor, Error> {
-        let map = Tensor::from_slice(images.values(), &images.shape()[..], &self.device)?;
+    fn images(&self, images: &FeatureMap, first: usize, count: usize) -> Result<Tensor, Error> {
+        let map = Tensor::from_slice(images.values(), &images.shape()[..], &self.device)?.narrow(0, first, count)?;
         Ok(map.permute((0, 3, 1, 2))?.contiguous()?)
     }
 

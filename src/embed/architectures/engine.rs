@@ -10,8 +10,8 @@ pub(super) trait Engine: Send + Sync {
     /// A normalisation over the channels of every position.
     type LayerNorm: Send + Sync;
 
-    /// The images.
-    fn images(&self, images: &FeatureMap) -> Result<Self::Map, Error>;
+    /// The images `first..first + count`.
+    fn images(&self, images: &FeatureMap, first: usize, count: usize) -> Result<Self::Map, Error>;
     /// The values of a map.
     fn values(&self, map: &Self::Map) -> Result<FeatureMap, Error>;
     /// Prepares a convolution: weights in PyTorch's order, one bias per output.

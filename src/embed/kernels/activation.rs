@@ -24,11 +24,31 @@ impl Activation {
     pub(super) fn apply(self, values: &mut [f32]) {
         match self {
             Self::None => {}
-            Self::Relu => values.iter_mut().for_each(|x| *x = x.max(0.0)),
-            Self::Relu6 => values.iter_mut().for_each(|x| *x = x.clamp(0.0, 6.0)),
-            Self::Silu => values.iter_mut().for_each(|x| *x /= 1.0 + exponential(-*x)),
-            Self::Gelu => values.iter_mut().for_each(|x| *x *= 0.5 + 0.5 * error_function(*x * FRAC_1_SQRT_2)),
-            Self::Sigmoid => values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + exponential(-*x))),
+            Self::Relu => {
+                for x in values {
+                    *x = x.max(0.0);
+                }
+            }
+            Self::Relu6 => {
+                for x in values {
+                    *x = x.clamp(0.0, 6.0);
+                }
+            }
+            Self::Silu => {
+                for x in values {
+                    *x /= 1.0 + exponential(-*x);
+                }
+            }
+            Self::Gelu => {
+                for x in values {
+                    *x *= 0.5 + 0.5 * error_function(*x * FRAC_1_SQRT_2);
+                }
+            }
+            Self::Sigmoid => {
+                for x in values {
+                    *x = 1.0 / (1.0 + exponential(-*x));
+                }
+            }
         }
     }
 }
@@ -65,7 +85,17 @@ fn error_function(x: f32) -> f32 {
     const BETA: [f32; 4] = [-2.133_740_6e-4, -1.682_827e-3, -7.373_329_2e-3, -1.426_474e-2];
     let x = x.clamp(-4.0, 4.0);
     let square = x * x;
-    let above = ALPHA.iter().fold(-2.726_142_3e-10f32, |sum, &c| sum.mul_add(square, c));
-    let below = BETA.iter().fold(-1.456_607_2e-5f32, |sum, &c| sum.mul_add(square, c));
+    let above = horner(-2.726_142_3e-10, ALPHA, square);
+    let below = horner(-1.456_607_2e-5, BETA, square);
     x * above / below
+}
+
+/// (((first x + c₀) x + c₁) x + …).
+#[inline(always)]
+fn horner<const N: usize>(first: f32, coefficients: [f32; N], x: f32) -> f32 {
+    let mut sum = first;
+    for coefficient in coefficients {
+        sum = sum.mul_add(x, coefficient);
+    }
+    sum
 }

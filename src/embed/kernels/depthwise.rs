@@ -1,8 +1,9 @@
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
-use super::parallel::for_row_groups;
+use super::parallel::with_scratch;
 use super::patches::Window;
 use super::product::Finish;
 use super::{ConvolutionShape, FeatureMap};
@@ -13,41 +14,75 @@ pub(super) struct Depthwise {
     weights: Vec<f32>,
 }
 
+/// Values of the padded input of one task and one vector of channels: they fit the first-level cache.
+const STRIP_VALUES: usize = 8192;
+
 impl Depthwise {
+    /// The window sizes that are known.
+    pub const KERNELS: [usize; 3] = [3, 5, 7];
+    /// The steps that are known.
+    pub const STRIDES: [usize; 2] = [1, 2];
+
     /// From PyTorch's `[channels, 1, rows, columns]`.
     pub fn new(shape: &ConvolutionShape, weight: &[f32]) -> Self {
-        let taps = shape.kernel[0] * shape.kernel[1];
+        let [rows, columns] = shape.kernel;
+        let known = rows == columns && Self::KERNELS.contains(&rows) && Self::STRIDES.contains(&shape.stride);
+        assert!(known, "a depthwise window of 3, 5 or 7 and a step of 1 or 2: {shape:?}");
+        let taps = rows * columns;
         let transposed = (0..taps).flat_map(|tap| (0..shape.outputs).map(move |channel| (channel, tap)));
         Self { weights: transposed.map(|(channel, tap)| weight[channel * taps + tap]).collect() }
     }
 
-    /// Fills `out`, one task per output row.
+    /// Fills `out`; a task makes some rows of one image.
     pub fn apply(&self, map: &FeatureMap, window: Window, finish: Finish<'_>, out: &mut [f32]) {
-        let row_len = window.out[1] * map.channels();
-        for_row_groups(out, row_len, 1, |row, out| {
-            let residual = finish.residual.and_then(|all| all.get(row * row_len..(row + 1) * row_len));
-            let finish = Finish { residual, ..finish };
-            let (image, y) = (row / window.out[0], row % window.out[0]);
-            let channels = map.channels();
+        let channels = map.channels();
+        let row_len = window.out[1] * channels;
+        let line = (window.out[1] - 1) * window.stride + window.kernel[1];
+        let fitting = (STRIP_VALUES / (16 * line)).saturating_sub(window.kernel[0] - 1) / window.stride;
+        let rows = fitting.clamp(1, window.out[0].div_ceil(rayon::current_num_threads()));
+        let task = |image: usize, first_row: usize, out: &mut [f32]| {
             let len = map.height() * map.width() * channels;
             let values = &map.values()[image * len..(image + 1) * len];
+            let start = (image * window.out[0] + first_row) * row_len;
+            let residual = finish.residual.and_then(|all| all.get(start..start + out.len()));
+            let finish = Finish { residual, ..finish };
             let size = [map.height(), map.width(), channels];
-            Arch::new().dispatch(DepthwiseRow { values, size, weights: &self.weights, window, y, finish, out });
-        });
+            let lines = (out.len() / row_len - 1) * window.stride + window.kernel[0];
+            // One vector more than needed: the widest vector has 16 lanes.
+            with_scratch(lines * line * 16, |padded| {
+                let strip =
+                    Strip { values, size, weights: &self.weights, window, first_row, line, finish, out, padded };
+                Arch::new().dispatch(strip);
+            });
+        };
+        let mut strips = Vec::new();
+        for (image, out) in out.chunks_mut(window.out[0] * row_len).enumerate() {
+            strips.extend(out.chunks_mut(rows * row_len).enumerate().map(|(i, out)| (image, i * rows, out)));
+        }
+        if rayon::current_num_threads() == 1 {
+            strips.into_iter().for_each(|(image, row, out)| task(image, row, out));
+        } else {
+            strips.into_par_iter().for_each(|(image, row, out)| task(image, row, out));
+        }
     }
 }
 
-struct DepthwiseRow<'a> {
+/// Some rows of the output of one image.
+struct Strip<'a> {
     values: &'a [f32],
     size: [usize; 3],
     weights: &'a [f32],
     window: Window,
-    y: usize,
+    first_row: usize,
+    /// Positions under the windows of one output row.
+    line: usize,
     finish: Finish<'a>,
     out: &'a mut [f32],
+    /// One vector of channels of every position under the windows, zeros outside the image.
+    padded: &'a mut [f32],
 }
 
-impl WithSimd for DepthwiseRow<'_> {
+impl WithSimd for Strip<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -55,12 +90,20 @@ impl WithSimd for DepthwiseRow<'_> {
         let channels = self.size[2];
         for first in (0..channels).step_by(S::F32_LANES) {
             let lanes = first..channels.min(first + S::F32_LANES);
-            match (lanes.len() == S::F32_LANES, self.window.kernel) {
-                (true, [3, 3]) => self.channels::<S, 3, true>(simd, lanes),
-                (true, [5, 5]) => self.channels::<S, 5, true>(simd, lanes),
-                (true, [7, 7]) => self.channels::<S, 7, true>(simd, lanes),
-                (false, [3, 3]) => self.channels::<S, 3, false>(simd, lanes),
-                _ => self.channels_of_any_kernel(simd, lanes),
+            self.copy_lanes(simd, lanes.clone());
+            match (self.window.kernel[0], self.window.stride, self.window.out[1]) {
+                (3, 1, 8..) => self.rows::<S, 3, 1, 8>(simd, lanes),
+                (3, 1, 4..) => self.rows::<S, 3, 1, 4>(simd, lanes),
+                (3, 1, _) => self.rows::<S, 3, 1, 1>(simd, lanes),
+                (3, _, 4..) => self.rows::<S, 3, 2, 4>(simd, lanes),
+                (3, _, _) => self.rows::<S, 3, 2, 1>(simd, lanes),
+                (5, 1, 4..) => self.rows::<S, 5, 1, 4>(simd, lanes),
+                (5, 1, _) => self.rows::<S, 5, 1, 1>(simd, lanes),
+                (5, _, 4..) => self.rows::<S, 5, 2, 4>(simd, lanes),
+                (5, _, _) => self.rows::<S, 5, 2, 1>(simd, lanes),
+                (_, 1, 4..) => self.rows::<S, 7, 1, 4>(simd, lanes),
+                (_, 1, _) => self.rows::<S, 7, 1, 1>(simd, lanes),
+                (_, _, _) => self.rows::<S, 7, 2, 1>(simd, lanes),
             }
         }
         if let Some(residual) = self.finish.residual {
@@ -89,65 +132,92 @@ fn store<S: Simd, const WHOLE: bool>(simd: S, values: &mut [f32], vector: S::f32
 
 impl DepthwiseRow<'_> {
     /// Kernel positions inside the image for the window that starts `lead` before `start`.
+impl Strip<'_> {
+    /// Copies one vector of channels of every position under the windows.
     #[inline(always)]
-    fn inside(start: usize, lead: usize, kernel: usize, size: usize) -> Range<usize> {
-        lead.saturating_sub(start)..kernel.min((size + lead).saturating_sub(start))
+    fn copy_lanes<S: Simd>(&mut self, simd: S, lanes: Range<usize>) {
+        let [height, width, channels] = self.size;
+        let Window { stride, lead, .. } = self.window;
+        let zero = simd.splat_f32s(0.0);
+        let (padded, _) = S::as_mut_simd_f32s(self.padded);
+        let inside = lead[1].min(self.line)..self.line.min(lead[1] + width);
+        let lines = (self.out.len() / (self.window.out[1] * channels) - 1) * stride + self.window.kernel[0];
+        for (y, line) in padded.chunks_exact_mut(self.line).enumerate().take(lines) {
+            let row = (self.first_row * stride + y).wrapping_sub(lead[0]);
+            if row >= height {
+                line.fill(zero);
+                continue;
+            }
+            line[..inside.start].fill(zero);
+            line[inside.end..].fill(zero);
+            let source = &self.values[row * width * channels..(row + 1) * width * channels];
+            for (place, position) in line[inside.clone()].iter_mut().zip(source.chunks_exact(channels)) {
+                *place = load(simd, &position[lanes.clone()]);
+            }
+        }
     }
 
+    /// All output rows of one vector of channels, `GROUP` positions at a time; the last group may overlap the one before.
     #[inline(always)]
-    fn channels<S: Simd, const K: usize, const WHOLE: bool>(&mut self, simd: S, lanes: Range<usize>) {
-        let [height, width, channels] = self.size;
-        let (first, count) = (lanes.start, lanes.len());
+    fn rows<S: Simd, const K: usize, const STRIDE: usize, const GROUP: usize>(&mut self, simd: S, lanes: Range<usize>) {
+        let channels = self.size[2];
         let mut weights = [[simd.splat_f32s(0.0); K]; K];
         for (tap, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
-            *weight = load::<S, WHOLE>(simd, &self.weights[tap * channels + first..][..count]);
+            *weight = load(simd, &self.weights[tap * channels..][lanes.clone()]);
         }
-        let bias = load::<S, WHOLE>(simd, &self.finish.bias[lanes.clone()]);
-        let top = self.y * self.window.stride;
-        let rows = Self::inside(top, self.window.lead[0], K, height);
-        for (x, out) in self.out.chunks_exact_mut(channels).enumerate() {
-            let left = x * self.window.stride;
-            let columns = Self::inside(left, self.window.lead[1], K, width);
-            let mut sum = bias;
-            for (ky, weights) in weights.iter().enumerate().take(rows.end).skip(rows.start) {
-                let line = (top + ky - self.window.lead[0]) * width;
-                if columns.len() == K {
-                    let start = (line + left - self.window.lead[1]) * channels + first;
-                    let line = &self.values[start..start + (K - 1) * channels + count];
-                    for (kx, &weight) in weights.iter().enumerate() {
-                        let value = load::<S, WHOLE>(simd, &line[kx * channels..][..count]);
-                        sum = simd.mul_add_e_f32s(value, weight, sum);
-                    }
-                } else {
-                    for (kx, &weight) in weights.iter().enumerate().take(columns.end).skip(columns.start) {
-                        let start = (line + left + kx - self.window.lead[1]) * channels + first;
-                        let value = load::<S, WHOLE>(simd, &self.values[start..start + count]);
-                        sum = simd.mul_add_e_f32s(value, weight, sum);
-                    }
+        let bias = load(simd, &self.finish.bias[lanes.clone()]);
+        let (padded, _) = S::as_simd_f32s(self.padded);
+        let columns = self.window.out[1];
+        for (y, out) in self.out.chunks_exact_mut(columns * channels).enumerate() {
+            let lines = &padded[y * STRIDE * self.line..];
+            let mut x = 0;
+            while x < columns {
+                let start = x.min(columns - GROUP);
+                let sums = windows::<S, K, STRIDE, GROUP>(simd, &lines[start * STRIDE..], self.line, &weights, bias);
+                let places = out[start * channels..].chunks_exact_mut(channels);
+                for (&sum, place) in sums.iter().zip(places) {
+                    store(simd, &mut place[lanes.clone()], sum);
                 }
+                x = start + GROUP;
             }
-            store::<S, WHOLE>(simd, &mut out[lanes.clone()], sum);
         }
     }
+}
 
-    /// The same for window sizes that no architecture here has.
-    #[inline(always)]
-    fn channels_of_any_kernel<S: Simd>(&mut self, simd: S, lanes: Range<usize>) {
-        let [height, width, channels] = self.size;
-        let bias = simd.partial_load_f32s(&self.finish.bias[lanes.clone()]);
-        let top = self.y * self.window.stride;
-        for (x, out) in self.out.chunks_exact_mut(channels).enumerate() {
-            let left = x * self.window.stride;
-            let mut sum = bias;
-            for ky in Self::inside(top, self.window.lead[0], self.window.kernel[0], height) {
-                for kx in Self::inside(left, self.window.lead[1], self.window.kernel[1], width) {
-                    let (y, x) = (top + ky - self.window.lead[0], left + kx - self.window.lead[1]);
-                    let value = &self.values[(y * width + x) * channels..][lanes.clone()];
-                    let weight = &self.weights[(ky * self.window.kernel[1] + kx) * channels..][lanes.clone()];
-                    sum = simd.mul_add_e_f32s(simd.partial_load_f32s(value), simd.partial_load_f32s(weight), sum);
-                }
+/// `GROUP` neighbouring windows.
+#[inline(always)]
+fn windows<S: Simd, const K: usize, const STRIDE: usize, const GROUP: usize>(
+    simd: S,
+    lines: &[S::f32s],
+    line: usize,
+    weights: &[[S::f32s; K]; K],
+    bias: S::f32s,
+) -> [S::f32s; GROUP] {
+    let mut sums = [bias; GROUP];
+    for (ky, weights) in weights.iter().enumerate() {
+        let values = &lines[ky * line..][..(GROUP - 1) * STRIDE + K];
+        for (kx, &weight) in weights.iter().enumerate() {
+            for (position, sum) in sums.iter_mut().enumerate() {
+                *sum = simd.mul_add_e_f32s(values[position * STRIDE + kx], weight, *sum);
             }
-            simd.partial_store_f32s(&mut out[lanes.clone()], sum);
         }
+    }
+    sums
+}
+
+/// A vector, or the last lanes of one and zeros.
+#[inline(always)]
+fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(values).0.first() {
+        Some(vector) => *vector,
+        None => simd.partial_load_f32s(values),
+    }
+}
+
+#[inline(always)]
+fn store<S: Simd>(simd: S, values: &mut [f32], vector: S::f32s) {
+    match S::as_mut_simd_f32s(values).0.first_mut() {
+        Some(place) => *place = vector,
+        None => simd.partial_store_f32s(values, vector),
     }
 }

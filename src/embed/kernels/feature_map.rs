@@ -104,11 +104,4 @@ impl FeatureMap {
         debug_assert_eq!(self.len(), shape.iter().product::<usize>());
         Self::from_buffer(shape, self.buffer)
     }
-
-    /// The map of images `first..first + count`.
-    pub(crate) fn slice(&self, first: usize, count: usize) -> Self {
-        let size = self.height * self.width * self.channels;
-        let values = self.values().get(first * size..(first + count) * size).unwrap_or(&[]).to_vec();
-        Self::from_buffer([count, self.height, self.width, self.channels], values)
-    }
 }

@@ -1,10 +1,8 @@
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::FeatureMap;
 use super::parallel::with_scratch;
-use super::product::{BLOCK, RowSource};
+use super::product::{BLOCK, PackRows};
 
 /// The rows of a dense matrix `[rows, inner]`.
 pub(super) struct Matrix<'a> {
@@ -12,29 +10,40 @@ pub(super) struct Matrix<'a> {
     pub inner: usize,
 }
 
-impl RowSource for Matrix<'_> {
-    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]) {
-        Arch::new().dispatch(|| {
-            for row in 0..rows {
-                let start = (first + row) * self.inner;
-                let values = &self.values[start + blocks.start * BLOCK..start + self.inner.min(blocks.end * BLOCK)];
-                copy_blocks(values, rows, row, packed);
-            }
-        });
+impl PackRows for Matrix<'_> {
+    #[inline(always)]
+    fn pack_rows(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32], _: &mut [f32]) {
+        for row in 0..rows {
+            let start = (first + row) * self.inner;
+            let past = self.inner.min(blocks.end * BLOCK);
+            let values = &self.values[start + blocks.start * BLOCK..];
+            copy_blocks(values, past - blocks.start * BLOCK, rows, row, packed);
+        }
     }
 }
 
-/// Writes one row's values to its places in `[blocks, rows, 16]`, and zeros past the last.
+/// Writes the first `count` values to one row's places in `[blocks, rows, 16]`, and zeros past the last.
 #[inline(always)]
-fn copy_blocks(values: &[f32], rows: usize, row: usize, packed: &mut [f32]) {
-    let (whole, rest) = values.as_chunks::<BLOCK>();
+fn copy_blocks(values: &[f32], count: usize, rows: usize, row: usize, packed: &mut [f32]) {
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
     let mut targets = packed[row * BLOCK..].chunks_mut(rows * BLOCK);
-    for (block, target) in whole.iter().zip(&mut targets) {
+    for (block, target) in blocks.iter().take(count / BLOCK).zip(&mut targets) {
         target[..BLOCK].copy_from_slice(block);
     }
-    if let (false, Some(target)) = (rest.is_empty(), targets.next()) {
-        target[..rest.len()].copy_from_slice(rest);
-        target[rest.len()..BLOCK].fill(0.0);
+    let left = count % BLOCK;
+    if let (1.., Some(target)) = (left, targets.next()) {
+        match blocks.get(count / BLOCK) {
+            // A masked copy of the block that the next row starts in.
+            Some(block) => {
+                for (i, (target, &value)) in target.iter_mut().zip(block).enumerate() {
+                    *target = if i < left { value } else { 0.0 };
+                }
+            }
+            None => {
+                target[..BLOCK].fill(0.0);
+                target.iter_mut().zip(rest).take(left).for_each(|(target, &value)| *target = value);
+            }
+        }
     }
 }
 
@@ -50,11 +59,22 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Image, row and column of the output position `index`.
+    /// Image, row and column of the output positions from `first` on.
     #[inline(always)]
-    pub fn position(&self, index: usize) -> (usize, usize, usize) {
-        let per_image = self.out[0] * self.out[1];
-        (index / per_image, index % per_image / self.out[1], index % self.out[1])
+    fn positions(&self, first: usize) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
+        let [rows, columns] = self.out;
+        let (mut image, mut y, mut x) = (first / (rows * columns), first / columns % rows, first % columns);
+        std::iter::repeat_with(move || {
+            let position = (image, y, x);
+            x += 1;
+            if x == columns {
+                (x, y) = (0, y + 1);
+            }
+            if y == rows {
+                (y, image) = (0, image + 1);
+            }
+            position
+        })
     }
 }
 
@@ -65,36 +85,34 @@ pub(super) struct Patches<'a> {
     pub window: Window,
 }
 
-impl RowSource for Patches<'_> {
-    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]) {
-        Arch::new().dispatch(|| {
-            let [_, height, width, channels] = self.map.shape();
-            let [_, kernel_width] = self.window.kernel;
-            let per_tap = channels / BLOCK;
-            let values = self.map.values();
-            for row in 0..rows {
-                let (image, out_y, out_x) = self.window.position(first + row);
-                let (top, left) = (out_y * self.window.stride, out_x * self.window.stride);
-                let mut targets = packed[row * BLOCK..].chunks_mut(rows * BLOCK);
-                let mut block = blocks.start;
-                while block < blocks.end {
-                    let (tap, within) = (block / per_tap, block % per_tap);
-                    let count = (per_tap - within).min(blocks.end - block);
-                    let y = (top + tap / kernel_width).wrapping_sub(self.window.lead[0]);
-                    let x = (left + tap % kernel_width).wrapping_sub(self.window.lead[1]);
-                    if y < height && x < width {
-                        let start = ((image * height + y) * width + x) * channels + within * BLOCK;
-                        let (source, _) = values[start..start + count * BLOCK].as_chunks::<BLOCK>();
-                        for (block, target) in source.iter().zip(&mut targets) {
-                            target[..BLOCK].copy_from_slice(block);
-                        }
-                    } else {
-                        targets.by_ref().take(count).for_each(|target| target[..BLOCK].fill(0.0));
+impl PackRows for Patches<'_> {
+    #[inline(always)]
+    fn pack_rows(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32], _: &mut [f32]) {
+        let [_, height, width, channels] = self.map.shape();
+        let [_, kernel_width] = self.window.kernel;
+        let per_tap = channels / BLOCK;
+        let values = self.map.values();
+        for (row, (image, out_y, out_x)) in self.window.positions(first).take(rows).enumerate() {
+            let (top, left) = (out_y * self.window.stride, out_x * self.window.stride);
+            let mut targets = packed[row * BLOCK..].chunks_mut(rows * BLOCK);
+            let mut block = blocks.start;
+            while block < blocks.end {
+                let (tap, within) = (block / per_tap, block % per_tap);
+                let count = (per_tap - within).min(blocks.end - block);
+                let y = (top + tap / kernel_width).wrapping_sub(self.window.lead[0]);
+                let x = (left + tap % kernel_width).wrapping_sub(self.window.lead[1]);
+                if y < height && x < width {
+                    let start = ((image * height + y) * width + x) * channels + within * BLOCK;
+                    let (source, _) = values[start..start + count * BLOCK].as_chunks::<BLOCK>();
+                    for (block, target) in source.iter().zip(&mut targets) {
+                        target[..BLOCK].copy_from_slice(block);
                     }
-                    block += count;
+                } else {
+                    targets.by_ref().take(count).for_each(|target| target[..BLOCK].fill(0.0));
                 }
+                block += count;
             }
-        });
+        }
     }
 }
 
@@ -108,29 +126,39 @@ pub(super) struct Runs<'a> {
     window: Window,
 }
 
-impl RowSource for Runs<'_> {
-    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]) {
+impl PackRows for Runs<'_> {
+    #[inline(always)]
+    fn pack_rows(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32], patches: &mut [f32]) {
         let [kernel_height, kernel_width] = self.window.kernel;
         let run = kernel_width * self.channels;
         let inner = kernel_height * run;
-        with_scratch((inner + BLOCK).next_multiple_of(BLOCK), |patch| {
-            Arch::new().dispatch(|| {
-                for row in 0..rows {
-                    let (image, out_y, out_x) = self.window.position(first + row);
-                    let left = out_x * self.window.stride * self.channels;
-                    for y in 0..kernel_height {
-                        let line = image * self.size[0] + out_y * self.window.stride + y;
-                        let source = &self.padded[line * self.size[1] + left..];
-                        // Whole blocks: what is written past the run, the next run overwrites.
-                        let source = source[..run.next_multiple_of(BLOCK)].as_chunks::<BLOCK>().0;
-                        let target = patch[y * run..].as_chunks_mut::<BLOCK>().0;
-                        target.iter_mut().zip(source).for_each(|(target, source)| *target = *source);
-                    }
-                    let values = &patch[blocks.start * BLOCK..inner.min(blocks.end * BLOCK)];
-                    copy_blocks(values, rows, row, packed);
+        let patch_len = self.scratch_len(1);
+        // All patches before the first is read back: a vector over two fresh stores waits for both.
+        let positions = self.window.positions(first).zip(patches.chunks_exact_mut(patch_len));
+        for ((image, out_y, out_x), patch) in positions {
+            patch[inner..].fill(0.0);
+            let left = out_x * self.window.stride * self.channels;
+            for y in 0..kernel_height {
+                let line = image * self.size[0] + out_y * self.window.stride + y;
+                let source = &self.padded[line * self.size[1] + left..];
+                // Whole blocks: what lies past the run, the next run overwrites, or meets weights of zero.
+                let source = source[..run.next_multiple_of(BLOCK)].as_chunks::<BLOCK>().0;
+                let target = patch[y * run..].as_chunks_mut::<BLOCK>().0;
+                for (target, source) in target.iter_mut().zip(source) {
+                    *target = *source;
                 }
-            });
-        });
+            }
+        }
+        for (row, patch) in patches.chunks_exact(patch_len).enumerate() {
+            let blocks = &patch[blocks.start * BLOCK..blocks.end * BLOCK];
+            copy_blocks(blocks, blocks.len(), rows, row, packed);
+        }
+    }
+
+    #[inline(always)]
+    fn scratch_len(&self, rows: usize) -> usize {
+        let [kernel_height, kernel_width] = self.window.kernel;
+        rows * ((kernel_height * kernel_width * self.channels).next_multiple_of(BLOCK) + BLOCK)
     }
 }
 

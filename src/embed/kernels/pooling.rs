@@ -1,6 +1,5 @@
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
-use super::activation::Activation;
 use super::convolution::Padding;
 use super::parallel::for_row_groups;
 use super::{FeatureMap, Workspace};
@@ -29,19 +28,42 @@ pub fn max_pool(map: &FeatureMap, pool: MaxPool, workspace: &Workspace) -> Featu
     let mut out = workspace.map([images, rows, columns, channels]);
     for_row_groups(out.values_mut(), columns * channels, 1, |row, out| {
         let (image, top) = (row / rows, row % rows * stride);
-        Arch::new().dispatch(|| {
+        Arch::new().dispatch(MaxPoolRow { map, pool, image, top, out });
+    });
+    out
+}
+
+struct MaxPoolRow<'a> {
+    map: &'a FeatureMap,
+    pool: MaxPool,
+    image: usize,
+    /// The first row under the windows, before the margin is taken off.
+    top: usize,
+    out: &'a mut [f32],
+}
+
+impl NullaryFnOnce for MaxPoolRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let [_, height, width, channels] = self.map.shape();
+        let MaxPool { kernel, stride, padding } = self.pool;
+        let rows = self.top.saturating_sub(padding)..height.min(self.top + kernel - padding);
+        let values = self.map.values();
+        for (x, out) in self.out.chunks_exact_mut(channels).enumerate() {
+            let columns = (x * stride).saturating_sub(padding)..width.min(x * stride + kernel - padding);
             out.fill(f32::NEG_INFINITY);
-            for (x, out) in out.chunks_exact_mut(channels).enumerate() {
-                for y in top.saturating_sub(padding)..height.min(top + kernel - padding) {
-                    for x in (x * stride).saturating_sub(padding)..width.min(x * stride + kernel - padding) {
-                        let values = &map.values()[((image * height + y) * width + x) * channels..][..channels];
-                        out.iter_mut().zip(values).for_each(|(most, &value)| *most = most.max(value));
+            for y in rows.clone() {
+                for x in columns.clone() {
+                    let values = &values[((self.image * height + y) * width + x) * channels..][..channels];
+                    for (most, &value) in out.iter_mut().zip(values) {
+                        *most = most.max(value);
                     }
                 }
             }
-        });
-    });
-    out
+        }
+    }
 }
 
 /// The mean of every channel over the map, `[images, 1, 1, channels]`.
@@ -52,15 +74,34 @@ pub fn channel_means(map: &FeatureMap, workspace: &Workspace) -> FeatureMap {
     let positions = height * width;
     for_row_groups(out.values_mut(), channels, 1, |image, out| {
         let values = &map.values()[image * positions * channels..][..positions * channels];
-        Arch::new().dispatch(|| {
-            out.fill(0.0);
-            for position in values.chunks_exact(channels) {
-                out.iter_mut().zip(position).for_each(|(sum, &value)| *sum += value);
-            }
-            out.iter_mut().for_each(|sum| *sum /= positions as f32);
-        });
+        Arch::new().dispatch(Mean { values, out });
     });
     out
+}
+
+/// The mean over positions `[positions, channels]`.
+struct Mean<'a> {
+    values: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Mean<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let channels = self.out.len();
+        self.out.fill(0.0);
+        for position in self.values.chunks_exact(channels) {
+            for (sum, &value) in self.out.iter_mut().zip(position) {
+                *sum += value;
+            }
+        }
+        let positions = (self.values.len() / channels) as f32;
+        for sum in self.out {
+            *sum /= positions;
+        }
+    }
 }
 
 /// Multiplies every channel of every image by its gate `[images, 1, 1, channels]`, in place.
@@ -72,17 +113,25 @@ pub fn scale_channels(map: &mut FeatureMap, gates: &FeatureMap) {
     assert_eq!(gates.shape(), [images, 1, 1, channels], "shape of the gates");
     for_row_groups(map.values_mut(), width * channels, 1, |row, out| {
         let gates = &gates.values()[row / height * channels..][..channels];
-        Arch::new().dispatch(|| {
-            for position in out.chunks_exact_mut(channels) {
-                position.iter_mut().zip(gates).for_each(|(value, gate)| *value *= gate);
-            }
-        });
+        Arch::new().dispatch(Scale { gates, out });
     });
 }
 
-impl FeatureMap {
-    /// Applies a function to every value in place.
-    pub(crate) fn activate(&mut self, activation: Activation) {
-        activation.apply(self.values_mut());
+/// Multiplies positions `[positions, channels]` by the gates.
+struct Scale<'a> {
+    gates: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Scale<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for position in self.out.chunks_exact_mut(self.gates.len()) {
+            for (value, gate) in position.iter_mut().zip(self.gates) {
+                *value *= gate;
+            }
+        }
     }
 }

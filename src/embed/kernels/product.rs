@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 use super::activation::Activation;
 use super::aligned::Aligned;
@@ -14,9 +14,6 @@ const PANEL: usize = 32;
 const MOST_ROWS: usize = 14;
 /// Inner blocks between two visits of the output: 256 × 32 weights fit the first-level cache.
 const CHUNK_BLOCKS: usize = 16;
-
-/// The sums of one group of rows and one panel of columns, rows outermost.
-type Tile = [f32; MOST_ROWS * PANEL];
 
 /// A matrix of weights `[inner, outputs]`, cut into panels of 32 (the last perhaps 16) columns, each `[inner, columns]`
 /// and padded with zeros to whole blocks.
@@ -76,6 +73,44 @@ pub(super) trait RowSource: Sync {
     fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]);
 }
 
+/// The same, written to be compiled with the vector instructions of the machine; methods are `#[inline(always)]`.
+pub(super) trait PackRows: Sync {
+    /// As [`RowSource::pack`], with [`PackRows::scratch_len`] values to write to first.
+    fn pack_rows(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32], scratch: &mut [f32]);
+
+    /// Scratch values for that many rows.
+    fn scratch_len(&self, _rows: usize) -> usize {
+        0
+    }
+}
+
+/// A type, not a closure: closures cannot be told to be inlined, and compiled apart they know the oldest machine only.
+struct Pack<'a, R> {
+    source: &'a R,
+    first: usize,
+    rows: usize,
+    blocks: Range<usize>,
+    packed: &'a mut [f32],
+    scratch: &'a mut [f32],
+}
+
+impl<R: PackRows> NullaryFnOnce for Pack<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.source.pack_rows(self.first, self.rows, self.blocks, self.packed, self.scratch);
+    }
+}
+
+impl<R: PackRows> RowSource for R {
+    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]) {
+        with_scratch(self.scratch_len(rows), |scratch| {
+            Arch::new().dispatch(Pack { source: self, first, rows, blocks, packed, scratch });
+        });
+    }
+}
+
 /// What happens to the sums of a product.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Finish<'a> {
@@ -118,7 +153,6 @@ impl WithSimd for RowsTimesPanels<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { source, first, rows, weights, finish, out, packed } = self;
         let (outputs, blocks) = (weights.outputs, weights.blocks);
-        let mut tile = [0f32; MOST_ROWS * PANEL];
         for start in (0..blocks).step_by(CHUNK_BLOCKS) {
             let chunk = start..blocks.min(start + CHUNK_BLOCKS);
             let per_row = chunk.len() * BLOCK;
@@ -126,59 +160,111 @@ impl WithSimd for RowsTimesPanels<'_> {
                 let packed = &mut packed[group.start * per_row..group.end * per_row];
                 source.pack(first + group.start, group.len(), chunk.clone(), packed);
             }
+            let visit = Visit { finish, first: start == 0, last: chunk.end == blocks };
             for columns in weights.columns() {
                 let (panel, width) = weights.panel(&columns, &chunk);
                 for group in row_groups::<S>(rows) {
                     let packed = &packed[group.start * per_row..group.end * per_row];
-                    let cells = |row: usize| (group.start + row) * outputs + columns.start;
-                    for row in 0..group.len() {
-                        let sums = &mut tile[row * width..][..columns.len()];
-                        if start == 0 {
-                            sums.copy_from_slice(&finish.bias[columns.clone()]);
-                            if let Some(residual) = finish.residual {
-                                add(sums, &residual[cells(row)..][..columns.len()]);
-                            }
-                        } else {
-                            sums.copy_from_slice(&out[cells(row)..][..columns.len()]);
-                        }
-                    }
-                    accumulate(simd, group.len(), width, packed, panel, &mut tile);
-                    if chunk.end == blocks {
-                        finish.activation.apply(&mut tile[..group.len() * width]);
-                    }
-                    for row in 0..group.len() {
-                        out[cells(row)..][..columns.len()].copy_from_slice(&tile[row * width..][..columns.len()]);
-                    }
+                    visit.tile(simd, [packed, panel], [group.len(), width], outputs, group.start, columns.clone(), out);
                 }
             }
         }
-    }
-}
-
-/// Multiplies packed rows `[blocks, rows, 16]` (in the groups of [`row_groups`]) with the weights, without a bias.
-#[inline(always)]
-pub(super) fn multiply_packed<S: Simd>(simd: S, packed: &[f32], rows: usize, weights: &Panels, out: &mut [f32]) {
-    let (outputs, blocks) = (weights.outputs, weights.blocks);
-    let per_row = blocks * BLOCK;
-    let mut tile = [0f32; MOST_ROWS * PANEL];
-    for columns in weights.columns() {
-        let (panel, width) = weights.panel(&columns, &(0..blocks));
-        for group in row_groups::<S>(rows) {
-            let tile_len = group.len() * width;
-            tile[..tile_len].fill(0.0);
-            let packed = &packed[group.start * per_row..group.end * per_row];
-            accumulate(simd, group.len(), width, packed, panel, &mut tile);
-            for row in 0..group.len() {
-                let cells = (group.start + row) * outputs + columns.start;
-                out[cells..][..columns.len()].copy_from_slice(&tile[row * width..][..columns.len()]);
-            }
+        match finish.activation {
+            Activation::None | Activation::Relu | Activation::Relu6 => {}
+            curved => curved.apply(out),
         }
     }
 }
 
+/// Multiplies packed rows `[blocks, rows, 16]` (in the groups of [`row_groups`]) with the weights and adds the bias.
 #[inline(always)]
-fn add(sums: &mut [f32], terms: &[f32]) {
-    sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+pub(super) fn multiply_packed<S: Simd>(
+    simd: S,
+    packed: &[f32],
+    rows: usize,
+    weights: &Panels,
+    bias: &[f32],
+    out: &mut [f32],
+) {
+    let per_row = weights.blocks * BLOCK;
+    let finish = Finish { bias, residual: None, activation: Activation::None };
+    let visit = Visit { finish, first: true, last: true };
+    for columns in weights.columns() {
+        let (panel, width) = weights.panel(&columns, &(0..weights.blocks));
+        for group in row_groups::<S>(rows) {
+            let packed = &packed[group.start * per_row..group.end * per_row];
+            visit.tile(simd, [packed, panel], [group.len(), width], weights.outputs, group.start, columns.clone(), out);
+        }
+    }
+}
+
+/// One pass over the output for one chunk of the inner dimension.
+#[derive(Clone, Copy)]
+struct Visit<'a> {
+    finish: Finish<'a>,
+    /// Whether the sums start from bias and residual instead of the output so far.
+    first: bool,
+    /// Whether the sums are complete, and clipped.
+    last: bool,
+}
+
+impl Visit<'_> {
+    /// Adds packed rows × panel to the rows from `row` and the columns of `out`.
+    #[inline(always)]
+    fn tile<S: Simd>(
+        self,
+        simd: S,
+        [packed, panel]: [&[f32]; 2],
+        [rows, width]: [usize; 2],
+        outputs: usize,
+        row: usize,
+        columns: Range<usize>,
+        out: &mut [f32],
+    ) {
+        let start = row * outputs + columns.start;
+        let Finish { bias, residual, activation } = self.finish;
+        let clip = match activation {
+            _ if !self.last => [f32::NEG_INFINITY, f32::INFINITY],
+            Activation::Relu => [0.0, f32::INFINITY],
+            Activation::Relu6 => [0.0, 6.0],
+            _ => [f32::NEG_INFINITY, f32::INFINITY],
+        };
+        let residual = if self.first { residual.map(|all| &all[start..]) } else { None };
+        if columns.len() == width {
+            let bias = if self.first { Some(&bias[columns]) } else { None };
+            let sums = Sums { bias, residual, clip, stride: outputs };
+            accumulate(simd, rows, width, packed, panel, sums, &mut out[start..]);
+            return;
+        }
+        // The last columns, fewer than a panel's: computed in a padded tile beside the output.
+        let mut tile = [0f32; MOST_ROWS * PANEL];
+        for (row, sums) in tile.chunks_exact_mut(width).enumerate().take(rows) {
+            let cells = row * outputs..row * outputs + columns.len();
+            let (sums, so_far) = (&mut sums[..columns.len()], &out[start..][cells.clone()]);
+            sums.copy_from_slice(if self.first { &bias[columns.clone()] } else { so_far });
+            if let Some(residual) = residual {
+                sums.iter_mut().zip(&residual[cells]).for_each(|(sum, term)| *sum += term);
+            }
+        }
+        let sums = Sums { bias: None, residual: None, clip, stride: width };
+        accumulate(simd, rows, width, packed, panel, sums, &mut tile);
+        for (row, sums) in tile.chunks_exact(width).enumerate().take(rows) {
+            out[start + row * outputs..][..columns.len()].copy_from_slice(&sums[..columns.len()]);
+        }
+    }
+}
+
+/// Where the sums of a tile start, and how they end.
+#[derive(Clone, Copy)]
+struct Sums<'a> {
+    /// The bias of the tile's columns; none to go on from the output so far.
+    bias: Option<&'a [f32]>,
+    /// Added at the start, strided like the output.
+    residual: Option<&'a [f32]>,
+    /// The least and the largest value stored.
+    clip: [f32; 2],
+    /// Values from one row of the output to the next.
+    stride: usize,
 }
 
 /// Rows cut into groups of nearly equal size, at most what the registers of `S` hold.
@@ -193,15 +279,23 @@ pub(super) fn row_groups<S: Simd>(rows: usize) -> impl Iterator<Item = Range<usi
     (0..groups).map(move |group| rows * group / groups..rows * (group + 1) / groups)
 }
 
-/// tile += packed rows × panel, for every number of rows and both widths.
+/// out = clip(packed rows × panel + …), for every number of rows and both widths.
 #[inline(always)]
-fn accumulate<S: Simd>(simd: S, rows: usize, width: usize, packed: &[f32], panel: &[f32], tile: &mut Tile) {
+fn accumulate<S: Simd>(
+    simd: S,
+    rows: usize,
+    width: usize,
+    packed: &[f32],
+    panel: &[f32],
+    sums: Sums<'_>,
+    out: &mut [f32],
+) {
     macro_rules! by_rows {
         ($wide:literal, $narrow:literal, $($rows:literal)*) => {
             match (rows, width) {
                 $(
-                    ($rows, PANEL) => accumulate_rows::<S, $rows, $wide>(simd, packed, panel, tile),
-                    ($rows, _) => accumulate_rows::<S, $rows, $narrow>(simd, packed, panel, tile),
+                    ($rows, PANEL) => accumulate_rows::<S, $rows, $wide>(simd, packed, panel, sums, out),
+                    ($rows, _) => accumulate_rows::<S, $rows, $narrow>(simd, packed, panel, sums, out),
                 )*
                 _ => {}
             }
@@ -221,14 +315,46 @@ fn accumulate_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     packed: &[f32],
     panel: &[f32],
-    tile: &mut Tile,
+    start: Sums<'_>,
+    out: &mut [f32],
 ) {
-    let (tile, _) = S::as_mut_simd_f32s(&mut tile[..ROWS * VECTORS * S::F32_LANES]);
-    let (panel, _) = S::as_simd_f32s(panel);
+    let width = VECTORS * S::F32_LANES;
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    for (sums, stored) in sums.iter_mut().zip(tile.chunks_exact(VECTORS)) {
-        sums.copy_from_slice(stored);
+    for (row, sums) in sums.iter_mut().enumerate() {
+        let stored = match start.bias {
+            Some(bias) => &bias[..width],
+            None => &out[row * start.stride..][..width],
+        };
+        for (sum, &stored) in sums.iter_mut().zip(S::as_simd_f32s(stored).0) {
+            *sum = stored;
+        }
+        if let Some(residual) = start.residual {
+            let (residual, _) = S::as_simd_f32s(&residual[row * start.stride..][..width]);
+            for (sum, &term) in sums.iter_mut().zip(residual) {
+                *sum = simd.add_f32s(*sum, term);
+            }
+        }
     }
+    let sums = multiply::<S, ROWS, VECTORS>(simd, packed, panel, sums);
+    let [least, most] = start.clip.map(|value| simd.splat_f32s(value));
+    for (row, sums) in sums.iter().enumerate() {
+        let (out, _) = S::as_mut_simd_f32s(&mut out[row * start.stride..][..width]);
+        for (out, &sum) in out.iter_mut().zip(sums) {
+            *out = simd.min_f32s(simd.max_f32s(sum, least), most);
+        }
+    }
+}
+
+/// The sums by value in and out, so that the compiler keeps them in registers in between.
+#[inline(always)]
+fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    packed: &[f32],
+    panel: &[f32],
+    start: [[S::f32s; VECTORS]; ROWS],
+) -> [[S::f32s; VECTORS]; ROWS] {
+    let mut sums = start;
+    let (panel, _) = S::as_simd_f32s(panel);
     for (rows, weights) in packed.chunks_exact(ROWS * BLOCK).zip(panel.chunks_exact(BLOCK * VECTORS)) {
         for (k, weights) in weights.chunks_exact(VECTORS).enumerate().take(BLOCK) {
             for (row, sums) in sums.iter_mut().enumerate() {
@@ -239,7 +365,5 @@ fn accumulate_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
             }
         }
     }
-    for (sums, stored) in sums.iter().zip(tile.chunks_exact_mut(VECTORS)) {
-        stored.copy_from_slice(sums);
-    }
+    sums
 }

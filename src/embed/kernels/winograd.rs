@@ -140,10 +140,11 @@ impl<T: Transform<POINTS, OUT>, const POINTS: usize, const OUT: usize> WithSimd 
     fn with_simd<S: Simd>(mut self, simd: S) {
         self.transform_map(simd);
         let (inputs, outputs) = (self.strip.map.channels(), self.strip.finish.bias.len());
+        let zeros = vec![0.0; outputs];
         let packed = self.packed.chunks_exact(self.tiles * inputs);
         let products = self.products.chunks_exact_mut(self.tiles * outputs);
         for ((weights, packed), products) in self.strip.points.iter().zip(packed).zip(products) {
-            multiply_packed(simd, packed, self.tiles, weights, products);
+            multiply_packed(simd, packed, self.tiles, weights, &zeros, products);
         }
         self.transform_back(simd);
     }

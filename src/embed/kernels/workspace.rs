@@ -33,6 +33,18 @@ impl Workspace {
         FeatureMap::from_buffer(shape, buffer)
     }
 
+    /// A copy of the images `first..first + count` of a map.
+    #[must_use]
+    pub fn copy_of(&self, map: &FeatureMap, first: usize, count: usize) -> FeatureMap {
+        let [_, height, width, channels] = map.shape();
+        let size = height * width * channels;
+        let mut copy = self.map([count, height, width, channels]);
+        if let Some(values) = map.values().get(first * size..(first + count) * size) {
+            copy.values_mut().copy_from_slice(values);
+        }
+        copy
+    }
+
     /// Takes back a map that no layer reads any more.
     pub fn recycle(&self, map: FeatureMap) {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).push(map.into_buffer());
