@@ -23,6 +23,7 @@ mod mri;
 mod native;
 mod pixels;
 mod prepare;
+pub mod quality;
 mod raster;
 mod rle;
 mod scan;
