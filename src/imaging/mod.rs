@@ -37,6 +37,7 @@ mod pectoral;
 mod pixels;
 mod prepare;
 mod radiomics;
+pub mod quality;
 mod raster;
 mod rle;
 mod scan;

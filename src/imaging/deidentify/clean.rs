@@ -19,6 +19,10 @@ const DUMMY: &str = "REMOVED";
 /// The root of the UIDs that the standard itself defines.
 const STANDARD_UIDS: &str = "1.2.840.10008.";
 
+/// Where the standard defines frames of reference, coding schemes, context groups and mapping resources (PS3.6 Annex A):
+/// the only UIDs of its own that belong into an attribute for UIDs of instances.
+const WELL_KNOWN: [&str; 4] = ["1.2.840.10008.1.4.", "1.2.840.10008.2.", "1.2.840.10008.6.", "1.2.840.10008.8."];
+
 /// Cleans the datasets of one file.
 pub(super) struct Cleaner<'a> {
     pub key: &'a DeidentifyKey,
@@ -67,7 +71,7 @@ impl Cleaner<'_> {
             Some(Action::Remove) => Fate::Gone,
             Some(Action::Empty) => Fate::New(DataElement::empty(tag, vr)),
             Some(Action::Dummy) => Fate::New(self.dummy(&element)),
-            Some(Action::Uid) => self.uids(element),
+            Some(Action::Uid) => self.uids(element, |uid| WELL_KNOWN.iter().any(|root| uid.starts_with(root))),
             Some(Action::Recurse) => self.sequence(element, depth),
             Some(Action::Characteristic) => self.characteristic(element, depth),
             Some(Action::Move) => match self.moved(&element) {
@@ -88,7 +92,7 @@ impl Cleaner<'_> {
         };
         match element.vr() {
             VR::SQ => self.sequence(element, depth),
-            VR::UI => self.uids(element),
+            VR::UI => self.uids(element, |_| true),
             VR::DA | VR::DT | VR::TM if self.options.retain_modified_dates => {
                 self.moved(&element).map_or(Fate::Gone, Fate::New)
             }
@@ -194,17 +198,23 @@ impl Cleaner<'_> {
         Some(cleaned)
     }
 
-    /// UIDs replaced one by one; those of the standard stay.
-    fn uids(&self, element: InMemElement) -> Fate {
+    /// UIDs replaced one by one; those of the standard stay where `stays` allows it.
+    fn uids(&self, element: InMemElement, stays: impl Fn(&str) -> bool) -> Fate {
         let (tag, vr) = (element.header().tag, element.vr());
         let (VR::UI, Ok(values)) = (vr, element.value().to_multi_str()) else { return Fate::Gone };
-        let replaced: Vec<String> = values.iter().map(|uid| self.uid(uid)).collect();
+        let replaced: Vec<String> =
+            values
+                .iter()
+                .map(|uid| uid.trim_matches([' ', '\0']))
+                .map(|uid| {
+                    if uid.is_empty() || is_standard_uid(uid) && stays(uid) {
+                        uid.to_owned()
+                    } else {
+                        self.key.uid(uid)
+                    }
+                })
+                .collect();
         if replaced[..] == values[..] { Fate::Same(element) } else { Fate::New(strings(tag, vr, replaced)) }
-    }
-
-    fn uid(&self, uid: &str) -> String {
-        let uid = uid.trim_matches([' ', '\0']);
-        if uid.is_empty() || is_standard_uid(uid) { uid.to_owned() } else { self.key.uid(uid) }
     }
 
     /// Dates moved, clocks and zones as they are; `None` when a value is none of these.
@@ -235,7 +245,7 @@ impl Cleaner<'_> {
             VR::TM => "000000".into(),
             VR::AS => "000Y".into(),
             VR::DS | VR::IS => "0".into(),
-            VR::UI => self.uid(&element.to_str().unwrap_or_default()).into(),
+            VR::UI => self.key.uid(&element.to_str().unwrap_or_default()).into(),
             VR::AE | VR::CS | VR::LO | VR::LT | VR::PN | VR::SH | VR::ST | VR::UC | VR::UR | VR::UT => DUMMY.into(),
             VR::OB => PrimitiveValue::U8([0, 0].into()),
             _ => return DataElement::empty(tag, vr),

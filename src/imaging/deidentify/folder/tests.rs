@@ -78,7 +78,13 @@ fn references_between_files_hold() {
     ]);
     let sequence = DataSetSequence::new(vec![reference], Length::UNDEFINED);
     second.0.put(DataElement::new(tags::SOURCE_IMAGE_SEQUENCE, VR::SQ, sequence));
-    visit("MRN-1", "20200115", "1").write(root.path(), "a.dcm");
+    let mut first = visit("MRN-1", "20200115", "1");
+    first.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.2.840.10008.1.4.1.1").text(
+        tags::CONCATENATION_UID,
+        VR::UI,
+        "1.2.840.10008.77.1",
+    );
+    first.write(root.path(), "a.dcm");
     second.write(root.path(), "b.dcm");
     let files = written(out.path(), &run(root.path(), out.path(), 1));
     let items = files[1].dataset.get(tags::SOURCE_IMAGE_SEQUENCE).unwrap().items().unwrap();
@@ -87,6 +93,8 @@ fn references_between_files_hold() {
     assert_eq!(referenced(tags::REFERENCED_SOP_CLASS_UID), "1.2.840.10008.5.1.4.1.1.1.2");
     assert_eq!(text(&files[0], "StudyInstanceUID"), text(&files[1], "StudyInstanceUID"));
     assert_ne!(text(&files[0], "StudyInstanceUID"), "2.25.2");
+    assert_eq!(text(&files[0], "FrameOfReferenceUID"), "1.2.840.10008.1.4.1.1", "the Talairach frame is nobody's");
+    assert!(text(&files[0], "ConcatenationUID").starts_with("2.25."), "an instance below the root of the standard");
 }
 
 #[test]
