@@ -1,6 +1,7 @@
 use std::fmt;
 
-use super::{DicomFile, Error};
+use super::mammogram_view::MammogramView;
+use super::{DicomFile, Error, PresentationIntent, ViewModifier};
 use crate::terms::Laterality;
 
 /// The attributes of one DICOM file that group it into a study: identity, place, time and side.
@@ -30,8 +31,16 @@ pub struct DicomHeader {
     pub body_part: Option<String>,
     /// Side of the body, from ImageLaterality, FrameLaterality or Laterality.
     pub laterality: Option<Laterality>,
-    /// ViewPosition, upper case (`CC`, `MLO`, …).
+    /// View, upper case (`CC`, `MLO`, …): of a mammogram from ViewCodeSequence, else from ViewPosition.
     pub view: Option<String>,
+    /// What a mammogram was processed for.
+    pub intent: Option<PresentationIntent>,
+    /// How a mammogram departs from the standard view of its name, sorted.
+    pub modifiers: Vec<ViewModifier>,
+    /// BreastImplantPresent.
+    pub implant: Option<bool>,
+    /// FrameOfReferenceUID: positions compare only inside one.
+    pub frame_of_reference: Option<String>,
     /// ImagePositionPatient, millimetres.
     pub position: Option<[f64; 3]>,
     /// ImageOrientationPatient: direction cosines of a row, then of a column.
@@ -81,7 +90,7 @@ impl DicomHeader {
             series_description: text("SeriesDescription"),
             time_point: text("ClinicalTrialTimePointID"),
             body_part: text("BodyPartExamined"),
-            view: text("ViewPosition").map(|view| view.to_ascii_uppercase()),
+            frame_of_reference: text("FrameOfReferenceUID"),
             ..Self::default()
         };
         let side = text("ImageLaterality").or_else(|| text("FrameLaterality")).or_else(|| text("Laterality"));
@@ -95,6 +104,13 @@ impl DicomHeader {
                 None
             }
         };
+        if header.modality.as_deref() == Some("MG") {
+            let shown = MammogramView::read(&file.attributes(), &mut warnings);
+            (header.view, header.intent) = (shown.view, shown.intent);
+            (header.modifiers, header.implant) = (shown.modifiers, shown.implant);
+        } else {
+            header.view = keep(file.text("ViewPosition"), &mut warnings).map(|view| view.to_ascii_uppercase());
+        }
         header.acquisition_time_s = time.and_then(|time| {
             let seconds = seconds_since_midnight(&time);
             if seconds.is_none() {

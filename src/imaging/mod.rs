@@ -24,6 +24,9 @@ mod jpeg;
 mod jpeg_dct;
 mod lengths;
 mod load;
+mod lookup;
+mod mammogram_view;
+mod mammography;
 mod mri;
 mod native;
 mod nifti;
@@ -39,6 +42,7 @@ mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
+mod window;
 
 pub use attributes::Code;
 pub use dicom::DicomFile;
@@ -48,6 +52,7 @@ pub use file_report::{FileReport, FileStatus};
 pub use geometry::SliceGeometry;
 pub use header::DicomHeader;
 pub use load::load_study;
+pub use mammogram_view::{PresentationIntent, ViewModifier};
 pub use mri::{Volume, prepare_dce};
 pub use nifti::{NiftiImage, decode_nifti, read_nifti};
 pub use pgm::{decode_pgm, read_pgm};

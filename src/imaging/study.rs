@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::dce;
 use super::pixels::hex;
-use super::{DicomHeader, FileReport, FileStatus};
+use super::{DicomHeader, FileReport, FileStatus, PresentationIntent, ViewModifier, mammography};
 use crate::terms::{Laterality, Modality, PatientId};
 
 /// Images with a side below this many pixels are called tiny.
@@ -32,7 +32,7 @@ pub struct Study {
 }
 
 /// One image file of a study.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StudyImage {
     /// Path relative to the scanned folder, parts separated by `/`.
     pub path: String,
@@ -50,6 +50,15 @@ pub struct StudyImage {
     pub pixel_spacing_mm: Option<[f64; 2]>,
     /// Frames in the file.
     pub frames: usize,
+    /// What the image was processed for; mammography only.
+    #[serde(default)]
+    pub intent: Option<PresentationIntent>,
+    /// How the image departs from the standard view of its name; mammography only.
+    #[serde(default)]
+    pub modifiers: Vec<ViewModifier>,
+    /// True with a breast implant, false without; mammography only.
+    #[serde(default)]
+    pub implant: Option<bool>,
 }
 
 impl StudyImage {
@@ -64,6 +73,9 @@ impl StudyImage {
             time_s: None,
             pixel_spacing_mm: header.pixel_spacing_mm,
             frames: report.frames.unwrap_or(1),
+            intent: header.intent,
+            modifiers: header.modifiers.clone(),
+            implant: header.implant,
         }
     }
 }
@@ -178,9 +190,7 @@ fn fill(mut study: Study, uid: &str, files: &[Headed], others: &BTreeMap<String,
     match study.modality {
         Modality::Mri => study.images = dce::order(&usable, found),
         Modality::Mammography => {
-            study.images = usable.iter().map(|(report, header)| StudyImage::new(report, header)).collect();
-            study.images.sort_by(|a, b| view_rank(a).cmp(&view_rank(b)));
-            check_views(&study.images, found);
+            study.images = mammography::order(&usable, found);
         }
         Modality::Ultrasound => {
             study.images = usable.iter().map(|(report, header)| StudyImage::new(report, header)).collect();
@@ -191,29 +201,6 @@ fn fill(mut study: Study, uid: &str, files: &[Headed], others: &BTreeMap<String,
         study.quality.push("no usable image".to_owned());
     }
     study
-}
-
-/// Left before right, CC before MLO, the unknown last.
-fn view_rank(image: &StudyImage) -> (bool, Option<Laterality>, bool, Option<&str>, &str) {
-    (image.laterality.is_none(), image.laterality, image.view.is_none(), image.view.as_deref(), &image.path)
-}
-
-/// Reports the standard views that are missing or doubled, and images whose view is unknown.
-fn check_views(images: &[StudyImage], found: &mut Vec<String>) {
-    for (side, letter) in [(Laterality::Left, 'L'), (Laterality::Right, 'R')] {
-        for view in ["CC", "MLO"] {
-            let same = |image: &&StudyImage| image.laterality == Some(side) && image.view.as_deref() == Some(view);
-            match images.iter().filter(same).count() {
-                0 => found.push(format!("missing view {letter}{view}")),
-                1 => {}
-                n => found.push(format!("{n} images of view {letter}{view}")),
-            }
-        }
-    }
-    let unknown = images.iter().filter(|image| image.laterality.is_none() || image.view.is_none()).count();
-    if unknown > 0 {
-        found.push(format!("{} without laterality or view", count(unknown, "image")));
-    }
 }
 
 /// The key of a study; without a StudyInstanceUID the patient stands in for it.
