@@ -1,7 +1,9 @@
 use std::fmt;
 
 use super::mammogram_view::MammogramView;
-use super::{DicomFile, Error, PresentationIntent, ViewModifier};
+use super::{
+    DicomFile, Error, PresentationIntent, UltrasoundRegion, ViewModifier, tissue_spacing_mm, ultrasound_regions,
+};
 use crate::terms::Laterality;
 
 /// The attributes of one DICOM file that group it into a study: identity, place, time and side.
@@ -39,6 +41,10 @@ pub struct DicomHeader {
     pub modifiers: Vec<ViewModifier>,
     /// BreastImplantPresent.
     pub implant: Option<bool>,
+    /// Calibrated regions of a sonogram.
+    pub regions: Vec<UltrasoundRegion>,
+    /// BurnedInAnnotation.
+    pub burned_in: Option<bool>,
     /// FrameOfReferenceUID: positions compare only inside one.
     pub frame_of_reference: Option<String>,
     /// ImagePositionPatient, millimetres.
@@ -129,11 +135,35 @@ impl DicomHeader {
         header.orientation = keep(file.vector("ImageOrientationPatient"), &mut warnings);
         header.pixel_spacing_mm = keep(file.vector("PixelSpacing"), &mut warnings)
             .or_else(|| keep(file.vector("ImagerPixelSpacing"), &mut warnings));
+        if header.modality.as_deref() == Some("US") {
+            header.read_regions(file, &mut warnings);
+        }
+        header.burned_in = match keep(file.text("BurnedInAnnotation"), &mut warnings).as_deref() {
+            Some("YES") => Some(true),
+            Some("NO") => Some(false),
+            Some(_) => {
+                warnings.push("BurnedInAnnotation is malformed: expected YES or NO".to_owned());
+                None
+            }
+            None => None,
+        };
         if header.pixel_spacing_mm.is_some_and(|spacing| spacing.iter().any(|side| *side <= 0.0)) {
             warnings.push("PixelSpacing is malformed: expected two positive lengths".to_owned());
             header.pixel_spacing_mm = None;
         }
         (header, warnings)
+    }
+
+    /// The calibrated regions of a sonogram; their scale is the pixel spacing.
+    fn read_regions(&mut self, file: &DicomFile, warnings: &mut Vec<String>) {
+        match ultrasound_regions(file) {
+            Ok((regions, notes)) => {
+                warnings.extend(notes);
+                self.pixel_spacing_mm = tissue_spacing_mm(&regions).or(self.pixel_spacing_mm);
+                self.regions = regions;
+            }
+            Err(error) => warnings.push(told(error)),
+        }
     }
 
     /// Position of the slice along the normal of the image plane, millimetres; the third coordinate without orientation.
@@ -153,13 +183,17 @@ impl DicomHeader {
 /// The value of an attribute, or a warning in its place.
 fn keep<T>(value: Result<Option<T>, Error>, warnings: &mut Vec<String>) -> Option<T> {
     value.unwrap_or_else(|error| {
-        warnings.push(match error {
-            // The value itself stays out: an identifier may be what is malformed.
-            Error::Malformed { attribute, expected, .. } => format!("{attribute} is malformed: expected {expected}"),
-            other => other.to_string(),
-        });
+        warnings.push(told(error));
         None
     })
+}
+
+/// An error as a warning, without the value: an identifier may be what is malformed.
+pub(super) fn told(error: Error) -> String {
+    match error {
+        Error::Malformed { attribute, expected, .. } => format!("{attribute} is malformed: expected {expected}"),
+        other => other.to_string(),
+    }
 }
 
 /// A DICOM time (`HHMMSS.FFFFFF`, later parts optional) in seconds.

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::attributes::{Attributes, Code};
+use super::header::told;
 
 /// What a digital mammogram was processed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,14 +115,7 @@ impl MammogramView {
     /// # Source
     /// PS3.3 C.8.11.7 (mammography image) and C.8.11.1 (PresentationIntentType).
     pub fn read<'a>(file: &impl Attributes<'a>, warnings: &mut Vec<String>) -> Self {
-        let mut note = |error: Error| {
-            warnings.push(match error {
-                Error::Malformed { attribute, expected, .. } => {
-                    format!("{attribute} is malformed: expected {expected}")
-                }
-                other => other.to_string(),
-            });
-        };
+        let mut note = |error: Error| warnings.push(told(error));
         let mut text = |name| {
             file.text(name).unwrap_or_else(|error| {
                 note(error);

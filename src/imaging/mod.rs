@@ -31,6 +31,8 @@ mod mri;
 mod native;
 mod nifti;
 mod nifti_header;
+mod overlay;
+mod overlay_marks;
 mod pgm;
 mod pixels;
 mod prepare;
@@ -42,6 +44,8 @@ mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
+mod ultrasound;
+mod ultrasound_regions;
 mod window;
 
 pub use attributes::Code;
@@ -55,6 +59,7 @@ pub use load::load_study;
 pub use mammogram_view::{PresentationIntent, ViewModifier};
 pub use mri::{Volume, prepare_dce};
 pub use nifti::{NiftiImage, decode_nifti, read_nifti};
+pub use overlay::{Overlay, colour_fraction, detect_overlay};
 pub use pgm::{decode_pgm, read_pgm};
 pub use pixels::DecodedPixels;
 pub use prepare::{
@@ -64,3 +69,4 @@ pub use raster::{Raster, read_png};
 pub use scan::{images_root, scan_folder};
 pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};
+pub use ultrasound_regions::{RegionContent, UltrasoundRegion, tissue_spacing_mm, ultrasound_regions};

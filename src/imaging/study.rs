@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::dce;
 use super::pixels::hex;
-use super::{DicomHeader, FileReport, FileStatus, PresentationIntent, ViewModifier, mammography};
+use super::{DicomHeader, FileReport, FileStatus, LesionBox, PresentationIntent, ViewModifier};
+use super::{dce, mammography, ultrasound};
 use crate::terms::{Laterality, Modality, PatientId};
 
 /// Images with a side below this many pixels are called tiny.
@@ -59,6 +59,12 @@ pub struct StudyImage {
     /// True with a breast implant, false without; mammography only.
     #[serde(default)]
     pub implant: Option<bool>,
+    /// Where the largest calibrated image of tissue lies; ultrasound only.
+    #[serde(default)]
+    pub tissue: Option<LesionBox>,
+    /// True with burned-in text or calipers, declared or detected; ultrasound only.
+    #[serde(default)]
+    pub burned_in: bool,
 }
 
 impl StudyImage {
@@ -76,6 +82,8 @@ impl StudyImage {
             intent: header.intent,
             modifiers: header.modifiers.clone(),
             implant: header.implant,
+            tissue: None,
+            burned_in: false,
         }
     }
 }
@@ -193,8 +201,7 @@ fn fill(mut study: Study, uid: &str, files: &[Headed], others: &BTreeMap<String,
             study.images = mammography::order(&usable, found);
         }
         Modality::Ultrasound => {
-            study.images = usable.iter().map(|(report, header)| StudyImage::new(report, header)).collect();
-            study.images.sort_by(|a, b| a.path.cmp(&b.path));
+            study.images = ultrasound::order(&usable, found);
         }
     }
     if study.images.is_empty() {
