@@ -2,7 +2,8 @@ use std::fmt;
 
 use super::mammogram_view::MammogramView;
 use super::{
-    DicomFile, Error, PresentationIntent, UltrasoundRegion, ViewModifier, tissue_spacing_mm, ultrasound_regions,
+    DicomFile, Error, FramePlace, PresentationIntent, UltrasoundRegion, ViewModifier, tissue_spacing_mm,
+    ultrasound_regions,
 };
 use crate::terms::Laterality;
 
@@ -41,6 +42,8 @@ pub struct DicomHeader {
     pub modifiers: Vec<ViewModifier>,
     /// BreastImplantPresent.
     pub implant: Option<bool>,
+    /// Place and time of each frame of an enhanced multi-frame MR object; none for any other.
+    pub frames: Vec<FramePlace>,
     /// Calibrated regions of a sonogram.
     pub regions: Vec<UltrasoundRegion>,
     /// BurnedInAnnotation.
@@ -138,6 +141,9 @@ impl DicomHeader {
         if header.modality.as_deref() == Some("US") {
             header.read_regions(file, &mut warnings);
         }
+        if header.modality.as_deref() == Some("MR") {
+            header.frames = FramePlace::all(file, &mut warnings);
+        }
         header.burned_in = match keep(file.text("BurnedInAnnotation"), &mut warnings).as_deref() {
             Some("YES") => Some(true),
             Some("NO") => Some(false),
@@ -181,7 +187,7 @@ impl DicomHeader {
 }
 
 /// The value of an attribute, or a warning in its place.
-fn keep<T>(value: Result<Option<T>, Error>, warnings: &mut Vec<String>) -> Option<T> {
+pub(super) fn keep<T>(value: Result<Option<T>, Error>, warnings: &mut Vec<String>) -> Option<T> {
     value.unwrap_or_else(|error| {
         warnings.push(told(error));
         None
@@ -197,7 +203,7 @@ pub(super) fn told(error: Error) -> String {
 }
 
 /// A DICOM time (`HHMMSS.FFFFFF`, later parts optional) in seconds.
-fn seconds_since_midnight(time: &str) -> Option<f64> {
+pub(super) fn seconds_since_midnight(time: &str) -> Option<f64> {
     let time: String = time.chars().filter(|c| *c != ':').collect();
     let (whole, fraction) = time.split_once('.').map_or((time.as_str(), "0"), |(whole, fraction)| (whole, fraction));
     if !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) || !matches!(whole.len(), 2 | 4 | 6) {

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::mr_series::{in_series, mixed_patients};
 use super::pixels::hex;
 use super::{DicomHeader, FileReport, FileStatus, LesionBox, PresentationIntent, ViewModifier};
 use super::{dce, mammography, ultrasound};
@@ -50,6 +51,9 @@ pub struct StudyImage {
     pub pixel_spacing_mm: Option<[f64; 2]>,
     /// Frames in the file.
     pub frames: usize,
+    /// Zero-based frame of the file that this image is; `None` for a file as a whole.
+    #[serde(default)]
+    pub frame: Option<usize>,
     /// What the image was processed for; mammography only.
     #[serde(default)]
     pub intent: Option<PresentationIntent>,
@@ -79,6 +83,7 @@ impl StudyImage {
             time_s: None,
             pixel_spacing_mm: header.pixel_spacing_mm,
             frames: report.frames.unwrap_or(1),
+            frame: None,
             intent: header.intent,
             modifiers: header.modifiers.clone(),
             implant: header.implant,
@@ -100,7 +105,13 @@ pub fn group_studies(reports: &[FileReport], namespace: &str) -> (Vec<Study>, Ve
     let mut warnings = Vec::new();
     let mut examinations: BTreeMap<(PatientId, String), Vec<Headed>> = BTreeMap::new();
     let mut nameless = 0usize;
-    for report in reports.iter().filter(|report| report.status != FileStatus::NoPixels) {
+    let mixed = mixed_patients(reports);
+    let refused = reports.iter().filter(|report| in_series(report, &mixed)).count();
+    if refused > 0 {
+        warnings.push(format!("{} refused: their series names more than one patient", count(refused, "image")));
+    }
+    let usable = |report: &&FileReport| report.status != FileStatus::NoPixels && !in_series(report, &mixed);
+    for report in reports.iter().filter(usable) {
         let Some(header) = &report.header else { continue };
         let id = header.patient_id.as_deref().map(|id| PatientId::new(namespace, id));
         match id {
