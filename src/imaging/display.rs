@@ -1,33 +1,45 @@
+use super::attributes::Attributes;
 use super::colour::partial_ybr_to_rgb;
+use super::lookup::LookupTable;
+use super::window::ValueOfInterest;
 use super::{DecodedPixels, DicomFile, Error, Raster};
 
-/// One frame in the units of its modality: stored value × RescaleSlope + RescaleIntercept; colour stays as stored.
+/// One frame in the units of its modality: through the modality LUT, else stored value × RescaleSlope +
+/// RescaleIntercept; colour stays as stored.
 ///
-/// An absent slope is 1 and an absent intercept 0, as the standard has it; neither is guessed from a malformed one.
+/// An absent slope is 1 and an absent intercept 0, as the standard has it; neither is guessed from a malformed one. In an
+/// enhanced object each frame may have its own.
 ///
 /// # Errors
-/// [`Error::FrameRange`], or [`Error::Malformed`] for a slope or intercept that is not a number.
+/// [`Error::FrameRange`], or [`Error::Malformed`] for a slope, an intercept or a table that breaks its rules.
 ///
 /// # Source
-/// PS3.3 C.11.1.
+/// PS3.3 C.11.1; C.7.6.16.2.9 per frame.
 pub fn modality_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) -> Result<Raster, Error> {
-    let slope = file.number("RescaleSlope")?.unwrap_or(1.0);
-    let intercept = file.number("RescaleIntercept")?.unwrap_or(0.0);
-    let (slope, intercept) = if pixels.samples == 1 { (slope, intercept) } else { (1.0, 0.0) };
-    let values = pixels.values(frame)?.map(|value| (value * slope + intercept) as f32).collect();
+    let attributes = file.frame(frame);
+    let table = attributes.items("ModalityLUTSequence").first().copied();
+    let values = if let (Some(item), 1) = (table, pixels.samples) {
+        let table = LookupTable::read(&item, "LUTDescriptor", "LUTData", pixels.signed)?;
+        pixels.values(frame)?.map(|value| table.at(value) as f32).collect()
+    } else {
+        let slope = attributes.number("RescaleSlope")?.unwrap_or(1.0);
+        let intercept = attributes.number("RescaleIntercept")?.unwrap_or(0.0);
+        let (slope, intercept) = if pixels.samples == 1 { (slope, intercept) } else { (1.0, 0.0) };
+        pixels.values(frame)?.map(|value| (value * slope + intercept) as f32).collect()
+    };
     Raster::new(pixels.rows, pixels.columns, pixels.samples, values)
 }
 
 /// One frame as it is meant to be looked at, brighter = denser or more echogenic.
 ///
-/// Grey: the modality values, through the first VOI window onto 0..=255 when there is one, MONOCHROME1 inverted.
-/// Palette: looked up, 0..=255. Limited-range YBR: converted to RGB, 0..=255. RGB: as stored.
+/// Grey: the modality values, through the first VOI LUT or else the first window onto 0..=255 when there is one,
+/// MONOCHROME1 inverted. Palette: looked up, 0..=255. Limited-range YBR: converted to RGB, 0..=255. RGB: as stored.
 ///
 /// # Errors
 /// As [`modality_raster`]; [`Error::Malformed`] for a window or palette that breaks its rules.
 ///
 /// # Source
-/// PS3.3 C.11.2 (window), C.7.6.3.1.2 (photometric interpretation), C.7.6.3.1.5 (palette).
+/// PS3.3 C.11.2 (VOI LUT and window), C.7.6.3.1.2 (photometric interpretation), C.7.6.3.1.5 (palette).
 pub fn display_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) -> Result<Raster, Error> {
     let photometric = pixels.photometric.as_str();
     let mut raster = modality_raster(file, pixels, frame)?;
@@ -38,14 +50,13 @@ pub fn display_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) ->
         }
         ("PALETTE COLOR", 1) => look_up(file, pixels, frame),
         (_, 1) => {
-            if let Some(window) = Window::read(file)? {
-                raster.pixels.iter_mut().for_each(|value| *value = window.apply(f64::from(*value)) as f32);
-                if photometric == "MONOCHROME1" {
-                    raster.pixels.iter_mut().for_each(|value| *value = 255.0 - *value);
+            let inverted = photometric == "MONOCHROME1";
+            if let Some(transform) = ValueOfInterest::read(&file.frame(frame), pixels.signed)? {
+                for value in &mut raster.pixels {
+                    let shown = transform.apply(f64::from(*value)) as f32;
+                    *value = if inverted { 255.0 - shown } else { shown };
                 }
-            } else if photometric == "MONOCHROME1"
-                && let Some((low, high)) = raster.range()
-            {
+            } else if inverted && let Some((low, high)) = raster.range() {
                 raster.pixels.iter_mut().for_each(|value| *value = high + low - *value);
             }
             Ok(raster)
@@ -54,112 +65,30 @@ pub fn display_raster(file: &DicomFile, pixels: &DecodedPixels, frame: usize) ->
     }
 }
 
-/// A value-of-interest window.
-struct Window {
-    centre: f64,
-    width: f64,
-    function: Function,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Function {
-    Linear,
-    LinearExact,
-    Sigmoid,
-}
-
-impl Window {
-    fn read(file: &DicomFile) -> Result<Option<Self>, Error> {
-        let (Some(centre), Some(width)) = (file.number("WindowCenter")?, file.number("WindowWidth")?) else {
-            return Ok(None);
-        };
-        let function = match file.text("VOILUTFunction")?.as_deref() {
-            None | Some("LINEAR") => Function::Linear,
-            Some("LINEAR_EXACT") => Function::LinearExact,
-            Some("SIGMOID") => Function::Sigmoid,
-            Some(other) => {
-                return Err(Error::Malformed {
-                    attribute: "VOILUTFunction",
-                    expected: "LINEAR, LINEAR_EXACT or SIGMOID",
-                    found: other.chars().take(40).collect(),
-                });
-            }
-        };
-        let narrow = if function == Function::Linear { width < 1.0 } else { width <= 0.0 };
-        if narrow {
-            return Err(Error::Malformed {
-                attribute: "WindowWidth",
-                expected: "at least 1, or above 0 for LINEAR_EXACT and SIGMOID",
-                found: width.to_string(),
-            });
-        }
-        Ok(Some(Self { centre, width, function }))
-    }
-
-    /// A modality value on 0..=255 (PS3.3 C.11.2.1.2 and C.11.2.1.3).
-    fn apply(&self, value: f64) -> f64 {
-        let part = match self.function {
-            // A width of one is a threshold: the slope below is then infinite.
-            Function::Linear => (value - (self.centre - 0.5)) / (self.width - 1.0).max(1e-9) + 0.5,
-            Function::LinearExact => (value - self.centre) / self.width + 0.5,
-            Function::Sigmoid => 1.0 / (1.0 + (-4.0 * (value - self.centre) / self.width).exp()),
-        };
-        255.0 * part.clamp(0.0, 1.0)
-    }
-}
-
-/// One frame of palette indices looked up in the three colour tables of the file.
+/// One frame of palette indices looked up in the three colour tables of the file, 0..=255.
 fn look_up(file: &DicomFile, pixels: &DecodedPixels, frame: usize) -> Result<Raster, Error> {
+    let table = |descriptor, data| {
+        let table = LookupTable::read(&file.frame(frame), descriptor, data, pixels.signed)?;
+        let divisor = table.colour_divisor();
+        Ok::<_, Error>((table, divisor))
+    };
     let tables = [
-        table(file, "RedPaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData")?,
-        table(file, "GreenPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableData")?,
-        table(file, "BluePaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableData")?,
+        table("RedPaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData")?,
+        table("GreenPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableData")?,
+        table("BluePaletteColorLookupTableDescriptor", "BluePaletteColorLookupTableData")?,
     ];
-    let colour = |index: f64| tables.iter().map(move |table| table.at(index));
+    let colour = |index: f64| tables.iter().map(move |(table, divisor)| (table.at(index) / divisor) as f32);
     let values = pixels.values(frame)?.flat_map(colour).collect();
     Raster::new(pixels.rows, pixels.columns, 3, values)
 }
 
-/// One colour table on 0..=255.
-struct Table {
-    first: f64,
-    entries: Vec<f32>,
-}
-
-impl Table {
-    fn at(&self, index: f64) -> f32 {
-        let place = (index - self.first).max(0.0) as usize;
-        self.entries.get(place).or(self.entries.last()).copied().unwrap_or(0.0)
-    }
-}
-
-fn table(file: &DicomFile, descriptor: &'static str, data: &'static str) -> Result<Table, Error> {
-    let wrong = |found: String| Error::Malformed { attribute: data, expected: "the entries of its descriptor", found };
-    let shape = file.integers(descriptor)?.ok_or(Error::Absent { attribute: descriptor })?;
-    let &[count, first, bits] = shape.as_slice() else { return Err(wrong(format!("{} numbers", shape.len()))) };
-    let count = if count & 0xffff == 0 { 65_536 } else { (count & 0xffff) as usize };
-    let element = file.dataset.element_by_name(data).map_err(|_| Error::Absent { attribute: data })?;
-    let bytes = element.to_bytes().map_err(|_| wrong("a sequence".to_owned()))?;
-    let entries: Vec<f32> = if bytes.len() >= 2 * count {
-        // Some writers put 8-bit colours into 16-bit entries without scaling them.
-        let wide: Vec<u16> =
-            bytes.chunks_exact(2).take(count).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-        let small = bits == 8 || wide.iter().all(|value| *value < 256);
-        wide.iter().map(|value| if small { f32::from(*value) } else { f32::from(*value) / 257.0 }).collect()
-    } else if bits == 8 && bytes.len() >= count {
-        bytes.iter().take(count).map(|value| f32::from(*value)).collect()
-    } else {
-        return Err(wrong(format!("{} bytes for {count} entries", bytes.len())));
-    };
-    Ok(Table { first: first as f64, entries })
-}
-
 #[cfg(test)]
 mod tests {
-    use dicom_core::VR;
+    use dicom_core::{DataElement, PrimitiveValue, VR};
     use dicom_dictionary_std::tags;
+    use dicom_object::InMemDicomObject;
 
-    use super::super::synthetic::Synthetic;
+    use super::super::synthetic::{Synthetic, sequence};
     use super::*;
 
     fn shown(image: &Synthetic) -> Result<Vec<f32>, Error> {
@@ -191,6 +120,55 @@ mod tests {
         assert_eq!(shown(&image).unwrap(), [255.0, 127.5, 0.0]);
         image.text(tags::WINDOW_WIDTH, VR::DS, "0");
         assert!(matches!(shown(&image), Err(Error::Malformed { attribute: "WindowWidth", .. })));
+    }
+
+    /// The item of a modality or VOI LUT sequence over the input values from `first` on.
+    fn table(first: u16, bits: u16, entries: &[u16]) -> Vec<InMemDicomObject> {
+        let numbers = |values: &[u16]| PrimitiveValue::U16(values.iter().copied().collect());
+        vec![InMemDicomObject::from_element_iter([
+            DataElement::new(tags::LUT_DESCRIPTOR, VR::US, numbers(&[entries.len() as u16, first, bits])),
+            DataElement::new(tags::LUT_DATA, VR::OW, numbers(entries)),
+        ])]
+    }
+
+    #[test]
+    fn lookup_tables_are_used_before_slope_and_window() {
+        let mut image = Synthetic::new("MG", 1, 5, &[9, 10, 11, 12, 99]);
+        image.text(tags::RESCALE_SLOPE, VR::DS, "7").text(tags::WINDOW_CENTER, VR::DS, "1");
+        image.text(tags::WINDOW_WIDTH, VR::DS, "1");
+        image.0.put(sequence(tags::MODALITY_LUT_SEQUENCE, table(10, 16, &[100, 101, 102])));
+        let file = DicomFile::from_bytes(&image.file()).unwrap();
+        let (pixels, _) = DecodedPixels::decode(&file).unwrap();
+        assert_eq!(modality_raster(&file, &pixels, 0).unwrap().pixels, [100.0, 100.0, 101.0, 102.0, 102.0]);
+        image.0.put(sequence(tags::VOILUT_SEQUENCE, table(100, 12, &[0, 2047, 4095])));
+        let half = 255.0 * 2047.0 / 4095.0;
+        assert_eq!(shown(&image).unwrap(), [0.0, 0.0, half, 255.0, 255.0]);
+        image.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME1");
+        assert_eq!(shown(&image).unwrap(), [255.0, 255.0, 255.0 - half, 0.0, 0.0]);
+        image.0.put(sequence(tags::VOILUT_SEQUENCE, table(100, 99, &[0])));
+        assert!(matches!(shown(&image), Err(Error::Malformed { attribute: "LUTData", .. })));
+    }
+
+    /// pydicom 3.0.2, `apply_modality_lut` and `apply_voi`: means of the two conformance files with tables.
+    #[test]
+    fn the_tables_of_the_conformance_set_give_the_values_of_pydicom() {
+        let data = std::env::var_os("REGIMEN_DATA").map_or_else(
+            || std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")),
+            std::path::PathBuf::from,
+        );
+        let folder = data.join("images/dicom/pydicom-data");
+        if !folder.exists() {
+            println!("skipped: no DICOM conformance set under {}", data.display());
+            return;
+        }
+        for (name, expected) in [("mlut_18.dcm", 33_177.149_459_887_84), ("vlut_04.dcm", 33_109.316_352_844_24 / 257.0)]
+        {
+            let file = DicomFile::open(&folder.join(name)).unwrap();
+            let (pixels, _) = DecodedPixels::decode(&file).unwrap();
+            let raster = display_raster(&file, &pixels, 0).unwrap();
+            let mean = raster.pixels.iter().map(|value| f64::from(*value)).sum::<f64>() / raster.pixels.len() as f64;
+            assert!((mean / expected - 1.0).abs() < 1e-6, "{name}: {mean} against {expected}");
+        }
     }
 
     #[test]

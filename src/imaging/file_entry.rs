@@ -12,6 +12,7 @@ use super::pixels::hex;
 use super::raster::decode_png;
 use super::sniff::{self, DEFLATED, PNG_SIGNATURE};
 use super::{DecodedPixels, DicomFile, DicomHeader, Error, FileReport, FileStatus, Raster};
+use super::{colour_fraction, detect_overlay, display_raster};
 
 /// Images from this size on are decoded one at a time, so that memory holds one large image and not one per thread.
 const LARGE: usize = 64 << 20;
@@ -154,5 +155,11 @@ fn of_dicom(mut report: FileReport, file: &DicomFile, turn: &Turn) -> FileReport
         (report.pixel_min, report.pixel_max, report.pixel_mean) = (Some(low), Some(high), Some(mean));
     }
     report.pixel_sha256 = Some(pixels.sha256());
+    if report.modality.as_deref() == Some("US")
+        && let Ok(shown) = display_raster(file, &pixels, pixels.frames / 2)
+    {
+        report.colour_fraction = (shown.channels == 3).then(|| colour_fraction(&shown));
+        report.overlay_fraction = Some(detect_overlay(&shown).fraction());
+    }
     report
 }

@@ -47,6 +47,12 @@ pub struct FileReport {
     /// SHA-256 of all decoded frames before any rescale, little-endian, colour by pixel, one-bit values as 0 and 1,
     /// full-range YCbCr as RGB.
     pub pixel_sha256: Option<String>,
+    /// Part of the lit pixels that is coloured, of the middle frame; ultrasound in colour only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour_fraction: Option<f64>,
+    /// Part of the pixels that text, calipers or colour is drawn over, of the middle frame; ultrasound only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlay_fraction: Option<f64>,
     /// What was tolerated, one sentence each.
     pub warnings: Vec<String>,
     /// The grouping attributes of a DICOM file. Identifying, so never serialised.
@@ -72,6 +78,8 @@ impl FileReport {
             pixel_max: None,
             pixel_mean: None,
             pixel_sha256: None,
+            colour_fraction: None,
+            overlay_fraction: None,
             warnings: Vec::new(),
             header: None,
         }

@@ -1,6 +1,10 @@
 use std::fmt;
 
-use super::{DicomFile, Error};
+use super::mammogram_view::MammogramView;
+use super::{
+    DicomFile, Error, FramePlace, PresentationIntent, UltrasoundRegion, ViewModifier, tissue_spacing_mm,
+    ultrasound_regions,
+};
 use crate::terms::Laterality;
 
 /// The attributes of one DICOM file that group it into a study: identity, place, time and side.
@@ -30,8 +34,22 @@ pub struct DicomHeader {
     pub body_part: Option<String>,
     /// Side of the body, from ImageLaterality, FrameLaterality or Laterality.
     pub laterality: Option<Laterality>,
-    /// ViewPosition, upper case (`CC`, `MLO`, …).
+    /// View, upper case (`CC`, `MLO`, …): of a mammogram from ViewCodeSequence, else from ViewPosition.
     pub view: Option<String>,
+    /// What a mammogram was processed for.
+    pub intent: Option<PresentationIntent>,
+    /// How a mammogram departs from the standard view of its name, sorted.
+    pub modifiers: Vec<ViewModifier>,
+    /// BreastImplantPresent.
+    pub implant: Option<bool>,
+    /// Place and time of each frame of an enhanced multi-frame MR object; none for any other.
+    pub frames: Vec<FramePlace>,
+    /// Calibrated regions of a sonogram.
+    pub regions: Vec<UltrasoundRegion>,
+    /// BurnedInAnnotation.
+    pub burned_in: Option<bool>,
+    /// FrameOfReferenceUID: positions compare only inside one.
+    pub frame_of_reference: Option<String>,
     /// ImagePositionPatient, millimetres.
     pub position: Option<[f64; 3]>,
     /// ImageOrientationPatient: direction cosines of a row, then of a column.
@@ -81,7 +99,7 @@ impl DicomHeader {
             series_description: text("SeriesDescription"),
             time_point: text("ClinicalTrialTimePointID"),
             body_part: text("BodyPartExamined"),
-            view: text("ViewPosition").map(|view| view.to_ascii_uppercase()),
+            frame_of_reference: text("FrameOfReferenceUID"),
             ..Self::default()
         };
         let side = text("ImageLaterality").or_else(|| text("FrameLaterality")).or_else(|| text("Laterality"));
@@ -95,6 +113,13 @@ impl DicomHeader {
                 None
             }
         };
+        if header.modality.as_deref() == Some("MG") {
+            let shown = MammogramView::read(&file.attributes(), &mut warnings);
+            (header.view, header.intent) = (shown.view, shown.intent);
+            (header.modifiers, header.implant) = (shown.modifiers, shown.implant);
+        } else {
+            header.view = keep(file.text("ViewPosition"), &mut warnings).map(|view| view.to_ascii_uppercase());
+        }
         header.acquisition_time_s = time.and_then(|time| {
             let seconds = seconds_since_midnight(&time);
             if seconds.is_none() {
@@ -113,11 +138,38 @@ impl DicomHeader {
         header.orientation = keep(file.vector("ImageOrientationPatient"), &mut warnings);
         header.pixel_spacing_mm = keep(file.vector("PixelSpacing"), &mut warnings)
             .or_else(|| keep(file.vector("ImagerPixelSpacing"), &mut warnings));
+        if header.modality.as_deref() == Some("US") {
+            header.read_regions(file, &mut warnings);
+        }
+        if header.modality.as_deref() == Some("MR") {
+            header.frames = FramePlace::all(file, &mut warnings);
+        }
+        header.burned_in = match keep(file.text("BurnedInAnnotation"), &mut warnings).as_deref() {
+            Some("YES") => Some(true),
+            Some("NO") => Some(false),
+            Some(_) => {
+                warnings.push("BurnedInAnnotation is malformed: expected YES or NO".to_owned());
+                None
+            }
+            None => None,
+        };
         if header.pixel_spacing_mm.is_some_and(|spacing| spacing.iter().any(|side| *side <= 0.0)) {
             warnings.push("PixelSpacing is malformed: expected two positive lengths".to_owned());
             header.pixel_spacing_mm = None;
         }
         (header, warnings)
+    }
+
+    /// The calibrated regions of a sonogram; their scale is the pixel spacing.
+    fn read_regions(&mut self, file: &DicomFile, warnings: &mut Vec<String>) {
+        match ultrasound_regions(file) {
+            Ok((regions, notes)) => {
+                warnings.extend(notes);
+                self.pixel_spacing_mm = tissue_spacing_mm(&regions).or(self.pixel_spacing_mm);
+                self.regions = regions;
+            }
+            Err(error) => warnings.push(told(error)),
+        }
     }
 
     /// Position of the slice along the normal of the image plane, millimetres; the third coordinate without orientation.
@@ -135,19 +187,23 @@ impl DicomHeader {
 }
 
 /// The value of an attribute, or a warning in its place.
-fn keep<T>(value: Result<Option<T>, Error>, warnings: &mut Vec<String>) -> Option<T> {
+pub(super) fn keep<T>(value: Result<Option<T>, Error>, warnings: &mut Vec<String>) -> Option<T> {
     value.unwrap_or_else(|error| {
-        warnings.push(match error {
-            // The value itself stays out: an identifier may be what is malformed.
-            Error::Malformed { attribute, expected, .. } => format!("{attribute} is malformed: expected {expected}"),
-            other => other.to_string(),
-        });
+        warnings.push(told(error));
         None
     })
 }
 
+/// An error as a warning, without the value: an identifier may be what is malformed.
+pub(super) fn told(error: Error) -> String {
+    match error {
+        Error::Malformed { attribute, expected, .. } => format!("{attribute} is malformed: expected {expected}"),
+        other => other.to_string(),
+    }
+}
+
 /// A DICOM time (`HHMMSS.FFFFFF`, later parts optional) in seconds.
-fn seconds_since_midnight(time: &str) -> Option<f64> {
+pub(super) fn seconds_since_midnight(time: &str) -> Option<f64> {
     let time: String = time.chars().filter(|c| *c != ':').collect();
     let (whole, fraction) = time.split_once('.').map_or((time.as_str(), "0"), |(whole, fraction)| (whole, fraction));
     if !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) || !matches!(whole.len(), 2 | 4 | 6) {

@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::dce;
+use super::mr_series::{in_series, mixed_patients};
 use super::pixels::hex;
-use super::{DicomHeader, FileReport, FileStatus};
+use super::{DicomHeader, FileReport, FileStatus, LesionBox, PresentationIntent, ViewModifier};
+use super::{dce, mammography, ultrasound};
 use crate::terms::{Laterality, Modality, PatientId};
 
 /// Images with a side below this many pixels are called tiny.
@@ -32,7 +33,7 @@ pub struct Study {
 }
 
 /// One image file of a study.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StudyImage {
     /// Path relative to the scanned folder, parts separated by `/`.
     pub path: String,
@@ -50,6 +51,24 @@ pub struct StudyImage {
     pub pixel_spacing_mm: Option<[f64; 2]>,
     /// Frames in the file.
     pub frames: usize,
+    /// Zero-based frame of the file that this image is; `None` for a file as a whole.
+    #[serde(default)]
+    pub frame: Option<usize>,
+    /// What the image was processed for; mammography only.
+    #[serde(default)]
+    pub intent: Option<PresentationIntent>,
+    /// How the image departs from the standard view of its name; mammography only.
+    #[serde(default)]
+    pub modifiers: Vec<ViewModifier>,
+    /// True with a breast implant, false without; mammography only.
+    #[serde(default)]
+    pub implant: Option<bool>,
+    /// Where the largest calibrated image of tissue lies; ultrasound only.
+    #[serde(default)]
+    pub tissue: Option<LesionBox>,
+    /// True with burned-in text or calipers, declared or detected; ultrasound only.
+    #[serde(default)]
+    pub burned_in: bool,
 }
 
 impl StudyImage {
@@ -64,6 +83,12 @@ impl StudyImage {
             time_s: None,
             pixel_spacing_mm: header.pixel_spacing_mm,
             frames: report.frames.unwrap_or(1),
+            frame: None,
+            intent: header.intent,
+            modifiers: header.modifiers.clone(),
+            implant: header.implant,
+            tissue: None,
+            burned_in: false,
         }
     }
 }
@@ -80,7 +105,13 @@ pub fn group_studies(reports: &[FileReport], namespace: &str) -> (Vec<Study>, Ve
     let mut warnings = Vec::new();
     let mut examinations: BTreeMap<(PatientId, String), Vec<Headed>> = BTreeMap::new();
     let mut nameless = 0usize;
-    for report in reports.iter().filter(|report| report.status != FileStatus::NoPixels) {
+    let mixed = mixed_patients(reports);
+    let refused = reports.iter().filter(|report| in_series(report, &mixed)).count();
+    if refused > 0 {
+        warnings.push(format!("{} refused: their series names more than one patient", count(refused, "image")));
+    }
+    let usable = |report: &&FileReport| report.status != FileStatus::NoPixels && !in_series(report, &mixed);
+    for report in reports.iter().filter(usable) {
         let Some(header) = &report.header else { continue };
         let id = header.patient_id.as_deref().map(|id| PatientId::new(namespace, id));
         match id {
@@ -178,42 +209,16 @@ fn fill(mut study: Study, uid: &str, files: &[Headed], others: &BTreeMap<String,
     match study.modality {
         Modality::Mri => study.images = dce::order(&usable, found),
         Modality::Mammography => {
-            study.images = usable.iter().map(|(report, header)| StudyImage::new(report, header)).collect();
-            study.images.sort_by(|a, b| view_rank(a).cmp(&view_rank(b)));
-            check_views(&study.images, found);
+            study.images = mammography::order(&usable, found);
         }
         Modality::Ultrasound => {
-            study.images = usable.iter().map(|(report, header)| StudyImage::new(report, header)).collect();
-            study.images.sort_by(|a, b| a.path.cmp(&b.path));
+            study.images = ultrasound::order(&usable, found);
         }
     }
     if study.images.is_empty() {
         study.quality.push("no usable image".to_owned());
     }
     study
-}
-
-/// Left before right, CC before MLO, the unknown last.
-fn view_rank(image: &StudyImage) -> (bool, Option<Laterality>, bool, Option<&str>, &str) {
-    (image.laterality.is_none(), image.laterality, image.view.is_none(), image.view.as_deref(), &image.path)
-}
-
-/// Reports the standard views that are missing or doubled, and images whose view is unknown.
-fn check_views(images: &[StudyImage], found: &mut Vec<String>) {
-    for (side, letter) in [(Laterality::Left, 'L'), (Laterality::Right, 'R')] {
-        for view in ["CC", "MLO"] {
-            let same = |image: &&StudyImage| image.laterality == Some(side) && image.view.as_deref() == Some(view);
-            match images.iter().filter(same).count() {
-                0 => found.push(format!("missing view {letter}{view}")),
-                1 => {}
-                n => found.push(format!("{n} images of view {letter}{view}")),
-            }
-        }
-    }
-    let unknown = images.iter().filter(|image| image.laterality.is_none() || image.view.is_none()).count();
-    if unknown > 0 {
-        found.push(format!("{} without laterality or view", count(unknown, "image")));
-    }
 }
 
 /// The key of a study; without a StudyInstanceUID the patient stands in for it.

@@ -66,6 +66,7 @@ fn mapped_studies(files: &[FileReport], cohort: Option<&CohortDefinition>) -> (V
                 time_s: None,
                 pixel_spacing_mm: None,
                 frames: file.frames.unwrap_or(1),
+                ..StudyImage::default()
             }),
             None => unmatched += 1,
         }
