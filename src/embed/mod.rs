@@ -38,5 +38,5 @@ pub use evaluate::{Evaluation, HeldOut, evaluate, held_out_per_patient};
 pub use manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash};
 pub use samples::{InputFile, Sample, label_tables, load_samples};
 pub use spec::{AugmentSpec, EncoderSpec, TrainingSpec};
-pub use typicality::Typicality;
 pub use train::{EpochReport, TrainedEncoder, train_encoder};
+pub use typicality::Typicality;

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn without_shrinkage_or_correlation_the_distance_is_in_standard_deviations() {
-        let rows: Vec<Vec<f32>> = (0..8).map(|i| vec![if i % 2 == 0 { 1.0 } else { -1.0 }, if i < 4 { 2.0 } else { -2.0 }]).collect();
+        let rows: Vec<Vec<f32>> =
+            (0..8).map(|i| vec![if i % 2 == 0 { 1.0 } else { -1.0 }, if i < 4 { 2.0 } else { -2.0 }]).collect();
         let fitted = Typicality::fit(&rows.iter().collect::<Vec<_>>()).unwrap();
         // Variances 8/7 and 32/7, each plus 0.001 of their mean 20/7; by hand.
         let floor = FLOOR * 20.0 / 7.0;

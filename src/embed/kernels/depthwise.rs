@@ -113,25 +113,6 @@ impl WithSimd for Strip<'_> {
     }
 }
 
-#[inline(always)]
-fn load<S: Simd, const WHOLE: bool>(simd: S, values: &[f32]) -> S::f32s {
-    if WHOLE && let Some(vector) = S::as_simd_f32s(values).0.first() {
-        return *vector;
-    }
-    simd.partial_load_f32s(values)
-}
-
-#[inline(always)]
-fn store<S: Simd, const WHOLE: bool>(simd: S, values: &mut [f32], vector: S::f32s) {
-    if WHOLE && let Some(place) = S::as_mut_simd_f32s(values).0.first_mut() {
-        *place = vector;
-    } else {
-        simd.partial_store_f32s(values, vector);
-    }
-}
-
-impl DepthwiseRow<'_> {
-    /// Kernel positions inside the image for the window that starts `lead` before `start`.
 impl Strip<'_> {
     /// Copies one vector of channels of every position under the windows.
     #[inline(always)]

@@ -172,13 +172,7 @@ enum Outcome {
     Failed,
 }
 
-fn embed_one(
-    root: &Path,
-    study: &Study,
-    reader: &Reader,
-    cache: &Cache,
-    preview: Option<&Path>,
-) -> (Row, Outcome) {
+fn embed_one(root: &Path, study: &Study, reader: &Reader, cache: &Cache, preview: Option<&Path>) -> (Row, Outcome) {
     let encoder = &reader.encoder;
     let mut row = Row {
         study: study.clone(),
@@ -230,10 +224,8 @@ fn embedded(root: &Path, study: &Study, reader: &Reader, preview: Option<&Path>)
     quality.extend(encoder.unusual(&pooled.embedding));
     let mut order: Vec<usize> = (0..views.len()).collect();
     order.sort_by(|a, b| pooled.weights[*b].total_cmp(&pooled.weights[*a]).then(a.cmp(b)));
-    let weights: Vec<ViewWeight> = order
-        .iter()
-        .map(|&at| ViewWeight { view: views[at].name.clone(), weight: pooled.weights[at] })
-        .collect();
+    let weights: Vec<ViewWeight> =
+        order.iter().map(|&at| ViewWeight { view: views[at].name.clone(), weight: pooled.weights[at] }).collect();
     let picture = match order.first().and_then(|&at| views.get(at)) {
         Some(view) => picture(encoder, view)?,
         None => String::new(),
@@ -262,11 +254,7 @@ fn write_preview(folder: &Path, study: &Study, views: &[StudyView]) -> Result<()
 /// What an embedding depends on beside the encoder: pixels, their geometry, preparation and localiser.
 fn content_sha256(root: &Path, study: &Study, reader: &Reader) -> Result<String, Error> {
     let mut hasher = Sha256::new();
-    hasher.update(format!(
-        "{PREPARATION_VERSION} {:?} {}",
-        reader.encoder.preparation(),
-        reader.localiser_sha256()
-    ));
+    hasher.update(format!("{PREPARATION_VERSION} {:?} {}", reader.encoder.preparation(), reader.localiser_sha256()));
     for image in &study.images {
         // Pixels hashed at ingest; a table from before that holds no hash, then the file itself is.
         let pixels = match &image.pixel_sha256 {

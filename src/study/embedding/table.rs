@@ -19,8 +19,7 @@ pub(super) fn read_studies(path: &Path) -> Result<(PathBuf, Vec<Study>), Error> 
         expected: "text, as written by `regimen ingest`",
         found,
     };
-    let root =
-        metadata.get(ROOT_KEY).ok_or_else(|| wrong("(schema metadata: image root)", "none".into()))?;
+    let root = metadata.get(ROOT_KEY).ok_or_else(|| wrong("(schema metadata: image root)", "none".into()))?;
     let text = |name: &str| -> Result<Vec<String>, Error> {
         let column = frame.column(name).map_err(|_| wrong(name, "no such column".into()))?;
         let cells = column.str().map_err(|_| wrong(name, column.dtype().to_string()))?;
