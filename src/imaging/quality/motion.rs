@@ -1,3 +1,5 @@
+use rayon::prelude::*;
+
 use super::super::Raster;
 
 /// Longer side to which slices are shrunk before they are compared, pixels.
@@ -68,7 +70,7 @@ pub fn phase_shift(before: &Raster, after: &Raster) -> Option<PhaseShift> {
 /// The middle displacement of a volume, slice by slice, rows and columns by their medians; `None` without a usable slice.
 #[must_use]
 pub fn volume_shift(before: &[Raster], after: &[Raster]) -> Option<PhaseShift> {
-    let shifts: Vec<PhaseShift> = before.iter().zip(after).filter_map(|(a, b)| phase_shift(a, b)).collect();
+    let shifts: Vec<PhaseShift> = before.par_iter().zip(after).filter_map(|(a, b)| phase_shift(a, b)).collect();
     let median = |value: fn(&PhaseShift) -> f64| {
         let mut values: Vec<f64> = shifts.iter().map(value).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -106,14 +108,15 @@ fn gradients(slice: &Raster) -> Option<Vec<[f64; 2]>> {
 
 /// The likeness of two fields when the second is moved back by `shift`, over the pixels that both have.
 fn likeness(a: &[[f64; 2]], b: &[[f64; 2]], [rows, columns]: [isize; 2], [down, across]: [isize; 2]) -> f64 {
+    let (left, right) = ((-across).max(0), columns.min(columns - across));
+    let line = |field: &'_ [[f64; 2]], row: isize, move_by: isize| -> std::ops::Range<usize> {
+        let start = row * columns + move_by;
+        let end = ((start + right).max(0) as usize).min(field.len());
+        ((start + left).max(0) as usize).min(end)..end
+    };
     let (mut both, mut first, mut second) = (0.0, 0.0, 0.0);
     for row in (-down).max(0)..rows.min(rows - down) {
-        let start = row * columns;
-        let moved = (row + down) * columns + across;
-        for column in (-across).max(0)..columns.min(columns - across) {
-            let (Some(p), Some(q)) = (a.get((start + column) as usize), b.get((moved + column) as usize)) else {
-                continue;
-            };
+        for (p, q) in a[line(a, row, 0)].iter().zip(&b[line(b, row + down, across)]) {
             let product = p[0] * q[0] + p[1] * q[1];
             both += product * product;
             first += (p[0] * p[0] + p[1] * p[1]).powi(2);
