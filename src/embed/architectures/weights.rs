@@ -100,6 +100,12 @@ impl Weights {
         (weight, bias.map(|((&shift, &mean), factor)| (f64::from(shift) - f64::from(mean) * factor) as f32).collect())
     }
 
+    /// The weight `[outputs, inputs]` and bias of a linear layer.
+    pub fn linear(&mut self, name: &str, [inputs, outputs]: [usize; 2]) -> (Vec<f32>, Vec<f32>) {
+        let weight = self.take(&format!("{name}.weight"), &[outputs, inputs]);
+        (weight, self.take(&format!("{name}.bias"), &[outputs]))
+    }
+
     /// Checks that every tensor was taken, but for heads and counters.
     ///
     /// # Errors

@@ -52,6 +52,12 @@ pub struct ConvolutionShape {
 }
 
 impl ConvolutionShape {
+    /// A linear layer over the channels of every position.
+    #[must_use]
+    pub fn linear(inputs: usize, outputs: usize) -> Self {
+        Self { inputs, outputs, kernel: [1, 1], stride: 1, padding: Padding::Even(0), depthwise: false }
+    }
+
     /// The shape of PyTorch's weight tensor: `[outputs, inputs (1 if depthwise), rows, columns]`.
     #[must_use]
     pub fn weight_shape(&self) -> [usize; 4] {
@@ -150,7 +156,12 @@ impl Convolution {
         match &self.form {
             Form::Depthwise(depthwise) => depthwise.apply(map, window, finish, out_values),
             Form::Product(weights) if self.shape.pointwise() => {
-                product(&Matrix { values: map.values(), inner: channels }, weights, finish, out_values);
+                product(
+                    &Matrix { values: map.values(), inner: channels, stride: channels },
+                    weights,
+                    finish,
+                    out_values,
+                );
             }
             Form::Product(weights) => product_of_patches(map, window, weights, finish, out_values),
             Form::Filtered { weight, small, middle, large } => {
