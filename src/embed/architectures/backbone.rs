@@ -61,7 +61,7 @@ impl Backbone {
     }
 
     fn build<E: Engine + 'static>(architecture: Architecture, bytes: &[u8], engine: E) -> Result<Self, Error> {
-        let mut weights = Weights::read(bytes)?.strip_prefixes(&PREFIXES);
+        let mut weights = Weights::read(bytes)?.strip_prefixes(&PREFIXES).name_children();
         let channels = weights.input_channels();
         let network: Box<dyn Network<E>> = match architecture {
             Architecture::ResNet18 => Box::new(ResNet::build(&engine, &mut weights, BlockKind::Basic, [2, 2, 2, 2])?),

@@ -2,7 +2,7 @@ use super::engine::Engine;
 use crate::embed::Error;
 use crate::embed::kernels::{
     Activation, Convolution, ConvolutionShape, FeatureMap, LayerNorm, MaxPool, Workspace, attention, channel_means,
-    first_token, max_pool, scale_channels, tokens,
+    first_token, inverted_residual, max_pool, scale_channels, tokens,
 };
 
 /// The kernels of this crate, with the buffers they reuse.
@@ -41,6 +41,16 @@ impl Engine for Cpu {
         residual: Option<&FeatureMap>,
     ) -> Result<FeatureMap, Error> {
         Ok(layer.apply(map, residual, &self.workspace))
+    }
+
+    fn inverted_residual(
+        &self,
+        expand: Option<&Convolution>,
+        [depthwise, project]: [&Convolution; 2],
+        map: &FeatureMap,
+        residual: bool,
+    ) -> Result<FeatureMap, Error> {
+        Ok(inverted_residual(expand, depthwise, project, map, residual, &self.workspace))
     }
 
     fn layer_norm(&self, scale: Vec<f32>, shift: Vec<f32>) -> Result<LayerNorm, Error> {

@@ -29,6 +29,22 @@ pub(super) trait Engine: Send + Sync {
         map: &Self::Map,
         residual: Option<&Self::Map>,
     ) -> Result<Self::Map, Error>;
+    /// project(depthwise(expand(map))), plus the map where `residual`; `expand` may be left out.
+    fn inverted_residual(
+        &self,
+        expand: Option<&Self::Convolution>,
+        [depthwise, project]: [&Self::Convolution; 2],
+        map: &Self::Map,
+        residual: bool,
+    ) -> Result<Self::Map, Error> {
+        let spread = match expand {
+            Some(expand) => convolve_once(self, depthwise, self.convolve(expand, map, None)?)?,
+            None => self.convolve(depthwise, map, None)?,
+        };
+        let out = self.convolve(project, &spread, residual.then_some(map))?;
+        self.release(spread);
+        Ok(out)
+    }
     /// Prepares a normalisation: γ and β.
     fn layer_norm(&self, scale: Vec<f32>, shift: Vec<f32>) -> Result<Self::LayerNorm, Error>;
     /// The map normalised over the channels of every position.
@@ -82,7 +98,11 @@ pub(super) fn normalise_once<E: Engine>(engine: &E, layer: &E::LayerNorm, map: E
 }
 
 /// Runs one layer and releases its input.
-pub(super) fn convolve_once<E: Engine>(engine: &E, layer: &E::Convolution, map: E::Map) -> Result<E::Map, Error> {
+pub(super) fn convolve_once<E: Engine + ?Sized>(
+    engine: &E,
+    layer: &E::Convolution,
+    map: E::Map,
+) -> Result<E::Map, Error> {
     let out = engine.convolve(layer, &map, None)?;
     engine.release(map);
     Ok(out)
