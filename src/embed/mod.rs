@@ -7,6 +7,8 @@
 
 pub mod architectures;
 pub mod kernels;
+mod pretrained;
+pub use pretrained::{Pretrained, load_pretrained};
 
 mod artifact;
 mod augment;

@@ -54,12 +54,16 @@ impl Architecture {
     }
 
     /// Rows and columns of the smallest image whose last map is not empty.
-    #[must_use]
     pub(super) fn smallest_image(self) -> usize {
+        self.patch().max(if self.patch() > 1 { 1 } else { 32 })
+    }
+
+    /// The sides of an image are multiples of this: the patch of a transformer.
+    pub(super) fn patch(self) -> usize {
         match self {
             Self::VitSmall16 => 16,
             Self::VitSmall14 => 14,
-            _ => 32,
+            _ => 1,
         }
     }
 

@@ -1,11 +1,14 @@
 use candle_core::Device;
 
 use super::architecture::{Architecture, InputSpec};
+use super::convnext::ConvNext;
 use super::cpu::Cpu;
 use super::device::OnDevice;
+use super::efficientnet::EfficientNet;
 use super::engine::{Engine, Network, Stage};
 use super::mobilenet::{MobileNetV2, Origin};
 use super::resnet::{BlockKind, ResNet};
+use super::vit::Vit;
 use super::weights::Weights;
 use crate::embed::Error;
 use crate::embed::kernels::FeatureMap;
@@ -58,7 +61,7 @@ impl Backbone {
     }
 
     fn build<E: Engine + 'static>(architecture: Architecture, bytes: &[u8], engine: E) -> Result<Self, Error> {
-        let mut weights = Weights::read(bytes)?.strip_prefixes(&PREFIXES);
+        let mut weights = Weights::read(bytes)?.strip_prefixes(&PREFIXES).name_children();
         let channels = weights.input_channels();
         let network: Box<dyn Network<E>> = match architecture {
             Architecture::ResNet18 => Box::new(ResNet::build(&engine, &mut weights, BlockKind::Basic, [2, 2, 2, 2])?),
@@ -67,7 +70,10 @@ impl Backbone {
             }
             Architecture::MobileNetV2 => Box::new(MobileNetV2::build(&engine, &mut weights, Origin::PyTorch)?),
             Architecture::MobileNetV2Tf => Box::new(MobileNetV2::build(&engine, &mut weights, Origin::TensorFlow)?),
-            _ => return Err(Error::NoViews),
+            Architecture::EfficientNetB0 => Box::new(EfficientNet::build(&engine, &mut weights)?),
+            Architecture::ConvNextTiny => Box::new(ConvNext::build(&engine, &mut weights)?),
+            Architecture::VitSmall16 => Box::new(Vit::build(&engine, &mut weights, 16)?),
+            Architecture::VitSmall14 => Box::new(Vit::build(&engine, &mut weights, 14)?),
         };
         weights.finish(&HEADS)?;
         let stages = network.stages();
@@ -156,6 +162,10 @@ impl Backbone {
         if channels != self.channels || height < least || width < least {
             let expected = format!("at least {least} x {least}, {} channels", self.channels);
             return Err(self.wrong_input(expected, format!("{height} x {width}, {channels} channels")));
+        }
+        let step = self.architecture.patch();
+        if !height.is_multiple_of(step) || !width.is_multiple_of(step) {
+            return Err(self.wrong_input(format!("sides that are multiples of {step}"), format!("{height} x {width}")));
         }
         let together = (PIXELS_TOGETHER / (height * width)).max(1);
         let starts = (0..count).step_by(together);

@@ -41,7 +41,8 @@ fn with_margin(map: Tensor, axis: usize, shape: &ConvolutionShape) -> candle_cor
 impl Engine for OnDevice {
     type Map = Tensor;
     type Convolution = DeviceConvolution;
-    type LayerNorm = ();
+    /// γ and β, each `[channels]`.
+    type LayerNorm = (Tensor, Tensor);
 
     fn images(&self, images: &FeatureMap, first: usize, count: usize) -> Result<Tensor, Error> {
         let map = Tensor::from_slice(images.values(), &images.shape()[..], &self.device)?.narrow(0, first, count)?;
@@ -75,6 +76,53 @@ impl Engine for OnDevice {
             out = (out + residual)?;
         }
         Ok(activate(&out, layer.activation)?)
+    }
+
+    fn layer_norm(&self, scale: Vec<f32>, shift: Vec<f32>) -> Result<(Tensor, Tensor), Error> {
+        let channels = (1, scale.len(), 1, 1);
+        Ok((Tensor::from_vec(scale, channels, &self.device)?, Tensor::from_vec(shift, channels, &self.device)?))
+    }
+
+    fn normalise(&self, (scale, shift): &(Tensor, Tensor), map: &Tensor) -> Result<Tensor, Error> {
+        let centred = map.broadcast_sub(&map.mean_keepdim(1)?)?;
+        let deviation = (centred.sqr()?.mean_keepdim(1)? + 1e-6)?.sqrt()?;
+        Ok(centred.broadcast_div(&deviation)?.broadcast_mul(scale)?.broadcast_add(shift)?)
+    }
+
+    fn scale(&self, map: Tensor, gates: &Tensor) -> Result<Tensor, Error> {
+        Ok(map.broadcast_mul(gates)?)
+    }
+
+    fn attention(&self, qkv: &Tensor, heads: usize) -> Result<Tensor, Error> {
+        let (images, channels, tokens, _) = qkv.dims4()?;
+        let depth = channels / 3 / heads;
+        let parts = qkv.reshape((images, 3, heads, depth, tokens))?;
+        let part = |index: usize| parts.narrow(1, index, 1)?.squeeze(1)?.contiguous();
+        let scores = (part(0)?.transpose(2, 3)?.contiguous()?.matmul(&part(1)?)? / (depth as f64).sqrt())?;
+        let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+        let out = part(2)?.matmul(&weights.transpose(2, 3)?.contiguous()?)?;
+        Ok(out.reshape((images, channels / 3, tokens, 1))?)
+    }
+
+    fn tokens(&self, map: &Tensor, prefix: &[f32], positions: &[f32]) -> Result<Tensor, Error> {
+        let (images, channels, height, width) = map.dims4()?;
+        let rows = |values: &[f32]| -> candle_core::Result<Tensor> {
+            let count = values.len() / channels;
+            Tensor::from_slice(values, (1, count, channels), &self.device)?.transpose(1, 2)?.contiguous()
+        };
+        let patches = map.reshape((images, channels, height * width))?.broadcast_add(&rows(positions)?)?;
+        let prefix = rows(prefix)?;
+        let prefix = prefix.broadcast_as((images, channels, prefix.dim(2)?))?;
+        Ok(Tensor::cat(&[&prefix.contiguous()?, &patches], 2)?.unsqueeze(3)?)
+    }
+
+    fn first_token(&self, map: &Tensor) -> Result<Tensor, Error> {
+        Ok(map.narrow(2, 0, 1)?)
+    }
+
+    fn size(&self, map: &Tensor) -> Result<[usize; 2], Error> {
+        let (_, _, height, width) = map.dims4()?;
+        Ok([height, width])
     }
 
     fn max_pool(&self, map: &Tensor, pool: MaxPool) -> Result<Tensor, Error> {

@@ -29,6 +29,36 @@ pub(super) trait Engine: Send + Sync {
         map: &Self::Map,
         residual: Option<&Self::Map>,
     ) -> Result<Self::Map, Error>;
+    /// project(depthwise(expand(map))), plus the map where `residual`; `expand` may be left out.
+    fn inverted_residual(
+        &self,
+        expand: Option<&Self::Convolution>,
+        [depthwise, project]: [&Self::Convolution; 2],
+        map: &Self::Map,
+        residual: bool,
+    ) -> Result<Self::Map, Error> {
+        let spread = match expand {
+            Some(expand) => convolve_once(self, depthwise, self.convolve(expand, map, None)?)?,
+            None => self.convolve(depthwise, map, None)?,
+        };
+        let out = self.convolve(project, &spread, residual.then_some(map))?;
+        self.release(spread);
+        Ok(out)
+    }
+    /// Prepares a normalisation: γ and β.
+    fn layer_norm(&self, scale: Vec<f32>, shift: Vec<f32>) -> Result<Self::LayerNorm, Error>;
+    /// The map normalised over the channels of every position.
+    fn normalise(&self, layer: &Self::LayerNorm, map: &Self::Map) -> Result<Self::Map, Error>;
+    /// Multiplies every channel by its gate `[images, 1, 1, channels]`.
+    fn scale(&self, map: Self::Map, gates: &Self::Map) -> Result<Self::Map, Error>;
+    /// Softmax attention over the tokens of each image.
+    fn attention(&self, qkv: &Self::Map, heads: usize) -> Result<Self::Map, Error>;
+    /// Tokens: the prefix, then the map's positions plus their embeddings.
+    fn tokens(&self, map: &Self::Map, prefix: &[f32], positions: &[f32]) -> Result<Self::Map, Error>;
+    /// The first token of each image.
+    fn first_token(&self, map: &Self::Map) -> Result<Self::Map, Error>;
+    /// Rows and columns of a map.
+    fn size(&self, map: &Self::Map) -> Result<[usize; 2], Error>;
     /// The largest value under every window.
     fn max_pool(&self, map: &Self::Map, pool: MaxPool) -> Result<Self::Map, Error>;
     /// The mean of every channel.
@@ -60,8 +90,19 @@ pub(super) trait Network<E: Engine>: Send + Sync {
     }
 }
 
+/// Normalises a map and releases it.
+pub(super) fn normalise_once<E: Engine>(engine: &E, layer: &E::LayerNorm, map: E::Map) -> Result<E::Map, Error> {
+    let out = engine.normalise(layer, &map)?;
+    engine.release(map);
+    Ok(out)
+}
+
 /// Runs one layer and releases its input.
-pub(super) fn convolve_once<E: Engine>(engine: &E, layer: &E::Convolution, map: E::Map) -> Result<E::Map, Error> {
+pub(super) fn convolve_once<E: Engine + ?Sized>(
+    engine: &E,
+    layer: &E::Convolution,
+    map: E::Map,
+) -> Result<E::Map, Error> {
     let out = engine.convolve(layer, &map, None)?;
     engine.release(map);
     Ok(out)

@@ -144,17 +144,8 @@ impl<E: Engine> InvertedResidual<E> {
     }
 
     fn run(&self, engine: &E, map: E::Map) -> Result<E::Map, Error> {
-        let wide = match &self.expand {
-            Some(expand) => {
-                let wide = engine.convolve(expand, &map, None)?;
-                let spread = engine.convolve(&self.depthwise, &wide, None)?;
-                engine.release(wide);
-                spread
-            }
-            None => engine.convolve(&self.depthwise, &map, None)?,
-        };
-        let out = engine.convolve(&self.project, &wide, self.residual.then_some(&map))?;
-        engine.release(wide);
+        let layers = [&self.depthwise, &self.project];
+        let out = engine.inverted_residual(self.expand.as_ref(), layers, &map, self.residual)?;
         engine.release(map);
         Ok(out)
     }

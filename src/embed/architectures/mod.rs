@@ -6,11 +6,15 @@
 
 mod architecture;
 mod backbone;
+mod convnext;
 mod cpu;
 mod device;
+mod efficientnet;
 mod engine;
 mod mobilenet;
+mod positions;
 mod resnet;
+mod vit;
 mod weights;
 
 pub use architecture::{Architecture, InputSpec};

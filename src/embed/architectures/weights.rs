@@ -35,6 +35,23 @@ impl Weights {
         Self { tensors: self.tensors.into_iter().map(|(name, tensor)| (strip(name), tensor)).collect(), ..self }
     }
 
+    /// ResNets saved as a sequence of their children (RadImageNet's are): `0` for `conv1`, `4` for `layer1` and so on.
+    pub fn name_children(self) -> Self {
+        if !self.has("0.weight") || !self.has("4.0.conv1.weight") {
+            return self;
+        }
+        let children =
+            [("0", "conv1"), ("1", "bn1"), ("4", "layer1"), ("5", "layer2"), ("6", "layer3"), ("7", "layer4")];
+        let rename = |name: String| {
+            let known = name.split_once('.').and_then(|(child, rest)| {
+                let (_, named) = children.iter().find(|(number, _)| *number == child)?;
+                Some(format!("{named}.{rest}"))
+            });
+            known.unwrap_or(name)
+        };
+        Self { tensors: self.tensors.into_iter().map(|(name, tensor)| (rename(name), tensor)).collect(), ..self }
+    }
+
     /// Whether a tensor of that name is there and not yet taken.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
@@ -98,6 +115,12 @@ impl Weights {
         }
         let bias = std::iter::zip(&shift, &mean).zip(&factors);
         (weight, bias.map(|((&shift, &mean), factor)| (f64::from(shift) - f64::from(mean) * factor) as f32).collect())
+    }
+
+    /// The weight `[outputs, inputs]` and bias of a linear layer.
+    pub fn linear(&mut self, name: &str, [inputs, outputs]: [usize; 2]) -> (Vec<f32>, Vec<f32>) {
+        let weight = self.take(&format!("{name}.weight"), &[outputs, inputs]);
+        (weight, self.take(&format!("{name}.bias"), &[outputs]))
     }
 
     /// Checks that every tensor was taken, but for heads and counters.

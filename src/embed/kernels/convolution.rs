@@ -52,6 +52,12 @@ pub struct ConvolutionShape {
 }
 
 impl ConvolutionShape {
+    /// A linear layer over the channels of every position.
+    #[must_use]
+    pub fn linear(inputs: usize, outputs: usize) -> Self {
+        Self { inputs, outputs, kernel: [1, 1], stride: 1, padding: Padding::Even(0), depthwise: false }
+    }
+
     /// The shape of PyTorch's weight tensor: `[outputs, inputs (1 if depthwise), rows, columns]`.
     #[must_use]
     pub fn weight_shape(&self) -> [usize; 4] {
@@ -144,13 +150,17 @@ impl Convolution {
         if let Some(residual) = residual {
             assert_eq!(residual.shape(), out.shape(), "shape of the residual");
         }
-        let finish =
-            Finish { bias: &self.bias, residual: residual.map(FeatureMap::values), activation: self.activation };
+        let finish = self.finish(residual.map(FeatureMap::values));
         let out_values = out.values_mut();
         match &self.form {
             Form::Depthwise(depthwise) => depthwise.apply(map, window, finish, out_values),
             Form::Product(weights) if self.shape.pointwise() => {
-                product(&Matrix { values: map.values(), inner: channels }, weights, finish, out_values);
+                product(
+                    &Matrix { values: map.values(), inner: channels, stride: channels },
+                    weights,
+                    finish,
+                    out_values,
+                );
             }
             Form::Product(weights) => product_of_patches(map, window, weights, finish, out_values),
             Form::Filtered { weight, small, middle, large } => {
@@ -169,6 +179,29 @@ impl Convolution {
             }
         }
         out
+    }
+}
+
+impl Convolution {
+    /// The weights of one depthwise layer.
+    pub(super) fn depthwise_weights(&self) -> Option<&Depthwise> {
+        match &self.form {
+            Form::Depthwise(depthwise) => Some(depthwise),
+            _ => None,
+        }
+    }
+
+    /// The matrix of a layer of 1 × 1 windows.
+    pub(super) fn pointwise_weights(&self) -> Option<&Panels> {
+        match &self.form {
+            Form::Product(panels) if self.shape.pointwise() => Some(panels),
+            _ => None,
+        }
+    }
+
+    /// What happens to the sums.
+    pub(super) fn finish<'a>(&'a self, residual: Option<&'a [f32]>) -> Finish<'a> {
+        Finish { bias: &self.bias, residual, activation: self.activation }
     }
 }
 

@@ -1,9 +1,8 @@
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
-use super::parallel::with_scratch;
+use super::parallel::{for_strips, with_scratch};
 use super::patches::Window;
 use super::product::Finish;
 use super::{ConvolutionShape, FeatureMap};
@@ -14,6 +13,8 @@ pub(super) struct Depthwise {
     weights: Vec<f32>,
 }
 
+/// Lanes of the widest vector.
+const LANES: usize = 16;
 /// Values of the padded input of one task and one vector of channels: they fit the first-level cache.
 const STRIP_VALUES: usize = 8192;
 
@@ -37,32 +38,39 @@ impl Depthwise {
     pub fn apply(&self, map: &FeatureMap, window: Window, finish: Finish<'_>, out: &mut [f32]) {
         let channels = map.channels();
         let row_len = window.out[1] * channels;
-        let line = (window.out[1] - 1) * window.stride + window.kernel[1];
-        let fitting = (STRIP_VALUES / (16 * line)).saturating_sub(window.kernel[0] - 1) / window.stride;
-        let rows = fitting.clamp(1, window.out[0].div_ceil(rayon::current_num_threads()));
-        let task = |image: usize, first_row: usize, out: &mut [f32]| {
+        let rows = window.out[0].div_ceil(rayon::current_num_threads());
+        for_strips(out, window.out[0] * row_len, rows * row_len, |image, start, out| {
             let len = map.height() * map.width() * channels;
             let values = &map.values()[image * len..(image + 1) * len];
-            let start = (image * window.out[0] + first_row) * row_len;
+            let first = image * window.out[0] * row_len + start;
+            let residual = finish.residual.and_then(|all| all.get(first..first + out.len()));
+            let size = [map.height(), map.width(), channels];
+            self.apply_rows(values, size, window, start / row_len, Finish { residual, ..finish }, out);
+        });
+    }
+
+    /// The output rows from `first_row` on of one image `[rows, columns, channels]`, on this thread.
+    pub fn apply_rows(
+        &self,
+        values: &[f32],
+        size: [usize; 3],
+        window: Window,
+        first_row: usize,
+        finish: Finish<'_>,
+        out: &mut [f32],
+    ) {
+        let row_len = window.out[1] * size[2];
+        let line = (window.out[1] - 1) * window.stride + window.kernel[1];
+        let rows = ((STRIP_VALUES / (LANES * line)).saturating_sub(window.kernel[0] - 1) / window.stride).max(1);
+        for (index, out) in out.chunks_mut(rows * row_len).enumerate() {
+            let start = index * rows * row_len;
             let residual = finish.residual.and_then(|all| all.get(start..start + out.len()));
             let finish = Finish { residual, ..finish };
-            let size = [map.height(), map.width(), channels];
             let lines = (out.len() / row_len - 1) * window.stride + window.kernel[0];
-            // One vector more than needed: the widest vector has 16 lanes.
-            with_scratch(lines * line * 16, |padded| {
-                let strip =
-                    Strip { values, size, weights: &self.weights, window, first_row, line, finish, out, padded };
-                Arch::new().dispatch(strip);
+            with_scratch(lines * line * LANES, |padded| {
+                let (weights, first_row) = (&self.weights[..], first_row + index * rows);
+                Arch::new().dispatch(Strip { values, size, weights, window, first_row, line, finish, out, padded });
             });
-        };
-        let mut strips = Vec::new();
-        for (image, out) in out.chunks_mut(window.out[0] * row_len).enumerate() {
-            strips.extend(out.chunks_mut(rows * row_len).enumerate().map(|(i, out)| (image, i * rows, out)));
-        }
-        if rayon::current_num_threads() == 1 {
-            strips.into_iter().for_each(|(image, row, out)| task(image, row, out));
-        } else {
-            strips.into_par_iter().for_each(|(image, row, out)| task(image, row, out));
         }
     }
 }

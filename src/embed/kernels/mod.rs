@@ -10,19 +10,27 @@
 
 mod activation;
 mod aligned;
+mod attention;
 mod convolution;
 mod depthwise;
 mod feature_map;
+mod inverted_residual;
+mod layer_norm;
 mod parallel;
 mod patches;
 mod pooling;
 mod product;
+mod tokens;
 mod winograd;
 mod winograd_tiles;
 mod workspace;
 
 pub use activation::Activation;
+pub use attention::attention;
 pub use convolution::{Convolution, ConvolutionShape, Padding};
 pub use feature_map::FeatureMap;
+pub use inverted_residual::inverted_residual;
+pub use layer_norm::LayerNorm;
 pub use pooling::{MaxPool, channel_means, max_pool, scale_channels};
+pub use tokens::{first_token, tokens};
 pub use workspace::Workspace;

@@ -4,17 +4,18 @@ use super::FeatureMap;
 use super::parallel::with_scratch;
 use super::product::{BLOCK, PackRows};
 
-/// The rows of a dense matrix `[rows, inner]`.
+/// The rows of a matrix `[rows, inner]`, `stride` values apart.
 pub(super) struct Matrix<'a> {
     pub values: &'a [f32],
     pub inner: usize,
+    pub stride: usize,
 }
 
 impl PackRows for Matrix<'_> {
     #[inline(always)]
     fn pack_rows(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32], _: &mut [f32]) {
         for row in 0..rows {
-            let start = (first + row) * self.inner;
+            let start = (first + row) * self.stride;
             let past = self.inner.min(blocks.end * BLOCK);
             let values = &self.values[start + blocks.start * BLOCK..];
             copy_blocks(values, past - blocks.start * BLOCK, rows, row, packed);

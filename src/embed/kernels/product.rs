@@ -4,7 +4,7 @@ use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 use super::activation::Activation;
 use super::aligned::Aligned;
-use super::parallel::{for_row_groups, rows_per_task, with_scratch};
+use super::parallel::{MOST_ROWS_PER_TASK, for_row_groups, rows_per_task, with_scratch};
 
 /// Inner-dimension values that are packed side by side.
 pub(super) const BLOCK: usize = 16;
@@ -122,18 +122,33 @@ pub(super) struct Finish<'a> {
     pub activation: Activation,
 }
 
-/// out = activation(rows × weights + bias + residual), where `out` is `[rows, outputs]`.
+/// out = activation(rows × weights + bias + residual), where `out` is `[rows, outputs]`, on all threads.
 pub(super) fn product(source: &dyn RowSource, weights: &Panels, finish: Finish<'_>, out: &mut [f32]) {
     let outputs = weights.outputs;
     let rows = out.len() / outputs.max(1);
     for_row_groups(out, outputs, rows_per_task(rows), |first, out| {
         let residual = finish.residual.and_then(|all| all.get(first * outputs..first * outputs + out.len()));
-        let rows = out.len() / outputs;
+        product_of_rows(source, first, weights, Finish { residual, ..finish }, out);
+    });
+}
+
+/// The same for the rows from `first` on, on this thread; `residual` is that of these rows.
+pub(super) fn product_of_rows(
+    source: &dyn RowSource,
+    first: usize,
+    weights: &Panels,
+    finish: Finish<'_>,
+    out: &mut [f32],
+) {
+    for (index, out) in out.chunks_mut(MOST_ROWS_PER_TASK * weights.outputs).enumerate() {
+        let (first, rows) = (first + index * MOST_ROWS_PER_TASK, out.len() / weights.outputs);
+        let start = index * MOST_ROWS_PER_TASK * weights.outputs;
+        let residual = finish.residual.and_then(|all| all.get(start..start + out.len()));
+        let finish = Finish { residual, ..finish };
         with_scratch(rows * weights.blocks.min(CHUNK_BLOCKS) * BLOCK, |packed| {
-            let finish = Finish { residual, ..finish };
             Arch::new().dispatch(RowsTimesPanels { source, first, rows, weights, finish, out, packed });
         });
-    });
+    }
 }
 
 struct RowsTimesPanels<'a> {

@@ -1,8 +1,7 @@
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::FeatureMap;
-use super::parallel::with_scratch;
+use super::parallel::{for_strips, with_scratch};
 use super::product::{BLOCK, Finish, Panels, multiply_packed, row_groups};
 use super::winograd_tiles::{F2, F4, Transform};
 
@@ -53,25 +52,16 @@ impl Winograd {
         let rows = lines.div_ceil(tasks_per_image) * side;
         let outputs = finish.bias.len();
         let row_len = width * outputs;
-        let strip = |image: usize, first_row: usize, out: &mut [f32]| {
-            let start = (image * height + first_row) * row_len;
-            let residual = finish.residual.and_then(|all| all.get(start..start + out.len()));
+        for_strips(out, height * row_len, rows * row_len, |image, start, out| {
+            let first = image * height * row_len + start;
+            let residual = finish.residual.and_then(|all| all.get(first..first + out.len()));
             let finish = Finish { residual, ..finish };
-            let strip = Strip { map, image, first_row, points: &self.points, finish, out };
+            let strip = Strip { map, image, first_row: start / row_len, points: &self.points, finish, out };
             match self.filtering {
                 Filtering::TwoByTwo => strip.run::<F2, 4, 2>(),
                 Filtering::FourByFour => strip.run::<F4, 6, 4>(),
             }
-        };
-        let mut strips = Vec::new();
-        for (image, out) in out.chunks_mut(height * row_len).enumerate() {
-            strips.extend(out.chunks_mut(rows * row_len).enumerate().map(|(i, out)| (image, i * rows, out)));
-        }
-        if rayon::current_num_threads() == 1 {
-            strips.into_iter().for_each(|(image, row, out)| strip(image, row, out));
-        } else {
-            strips.into_par_iter().for_each(|(image, row, out)| strip(image, row, out));
-        }
+        });
     }
 }
 
