@@ -5,6 +5,7 @@
 //! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
 
 mod attributes;
+mod codestream_size;
 mod colour;
 mod contain;
 mod dce;
@@ -36,9 +37,13 @@ mod nifti_header;
 mod overlay;
 mod overlay_marks;
 mod pgm;
+#[cfg(test)]
+mod pixel_kinds;
 mod pixels;
 mod prepare;
 mod raster;
+#[cfg(test)]
+mod refusals;
 mod rle;
 mod scan;
 mod segmentation;
