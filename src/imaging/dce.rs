@@ -38,6 +38,12 @@ type Protocol = (usize, usize, Option<[i64; 6]>, Option<i64>, Option<i64>);
 /// Inside a series the phases are told apart by TemporalPositionIdentifier, else AcquisitionNumber, else TriggerTime,
 /// else AcquisitionTime, else the order of InstanceNumber at each position.
 pub(super) fn order(files: &[Headed], found: &mut Vec<String>) -> Vec<StudyImage> {
+    let broken = files.iter().filter(|(_, header)| header.broken_spacing).count();
+    if broken > 0 {
+        found.push(format!("{} refused: PixelSpacing is no pair of positive lengths", count(broken, "image")));
+    }
+    let files: Vec<Headed> = files.iter().copied().filter(|(_, header)| !header.broken_spacing).collect();
+    let files = files.as_slice();
     mixed_series(files, found);
     let mut protocols: BTreeMap<Protocol, BTreeMap<&str, Vec<Slice>>> = BTreeMap::new();
     let frames = split_frames(files, found);

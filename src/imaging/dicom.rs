@@ -9,7 +9,7 @@ use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry
 use super::Error;
 use super::attributes::{Attributes, FrameAttributes, Item};
 use super::file_bytes::read_bounded;
-use super::lengths::{Encoding, overrun};
+use super::lengths::{Encoding, Fault, fault};
 use super::sniff::{self, DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 
 /// One parsed DICOM file: its dataset, how it was written, and what had to be tolerated to read it.
@@ -161,8 +161,12 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, Error> {
 /// An unknown syntax is an encapsulated one, and those write their dataset in explicit little endian (PS3.5 A.4).
 fn read_dataset(body: &[u8], transfer_syntax: &str) -> Result<InMemDicomObject, Error> {
     let encoding = Encoding { explicit: transfer_syntax != IMPLICIT_LITTLE, big: transfer_syntax == EXPLICIT_BIG };
-    if let Some(tag) = overrun(body, encoding) {
-        return Err(Error::Dataset { reason: truncated_inside(tag) });
+    match fault(body, encoding) {
+        Some(Fault::Overrun(tag)) => return Err(Error::Dataset { reason: truncated_inside(tag) }),
+        Some(Fault::TooDeep) => {
+            return Err(Error::Dataset { reason: "sequences lie in each other more than 64 deep".to_owned() });
+        }
+        None => {}
     }
     let registry = TransferSyntaxRegistry;
     let syntax = TransferSyntaxIndex::get(&registry, transfer_syntax)

@@ -1,8 +1,10 @@
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
+use super::codestream_size::codestream_size;
 use super::colour::ColourSpace;
 use super::dicom::reasons;
 use super::native::{by_pixel, unpack_bits};
@@ -96,9 +98,10 @@ fn frames<'a>(count: usize, fragments: &'a [Vec<u8>], offsets: &[u32]) -> Result
     }
     let mut starts = Vec::with_capacity(count);
     if offsets.len() == count {
+        let opening: HashSet<usize> = offsets.iter().map(|offset| *offset as usize).collect();
         let mut at = 0usize;
         for (index, fragment) in fragments.iter().enumerate() {
-            if offsets.iter().any(|offset| *offset as usize == at) {
+            if opening.contains(&at) {
                 starts.push(index);
             }
             at += fragment.len() + 8;
@@ -119,16 +122,21 @@ fn frames<'a>(count: usize, fragments: &'a [Vec<u8>], offsets: &[u32]) -> Result
 }
 
 fn decode_frame(family: Family, layout: &Layout, frame: usize, codestream: &[u8]) -> Result<Vec<u8>, Error> {
+    plausible(family, layout, frame, codestream)?;
     if family == Family::Rle {
         return rle::decode(layout, codestream).map_err(|reason| Error::Codec { frame, reason });
     }
     if family == Family::Jpeg && jpeg::is_twelve_bit_dct(codestream) {
         return jpeg_dct::decode_twelve_bit(codestream, layout).map_err(|reason| Error::Codec { frame, reason });
     }
-    let bits = if layout.bits_allocated == 1 { 8 } else { layout.bits_allocated };
-    if !matches!(bits, 8 | 16) {
-        return Err(Error::Unsupported { what: format!("compressed values of {bits} bits") });
-    }
+    let precision = codestream_size(codestream).map_or(0, |size| size.precision);
+    let bits = match layout.bits_allocated {
+        1 => 8,
+        8 | 16 => layout.bits_allocated,
+        // Values of up to 16 bits in a wider cell are decoded as such and widened.
+        32 if (1..=16).contains(&precision) => 16,
+        wide => return Err(Error::Unsupported { what: format!("compressed values of {wide} bits") }),
+    };
     let codestream = match family {
         Family::Jpeg => jpeg::without_colour_transform(codestream),
         _ => Cow::Borrowed(codestream),
@@ -152,7 +160,42 @@ fn decode_frame(family: Family, layout: &Layout, frame: usize, codestream: &[u8]
     if let (true, Family::Jpeg2000, Some(precision)) = (layout.signed, family, jpeg::j2k_precision(&codestream)) {
         sign_extend(&mut out, bits, precision.min(bits));
     }
+    if layout.bits_allocated == 32 {
+        out = out.as_chunks::<2>().0.iter().flat_map(|value| widened(*value, layout.signed)).collect();
+    }
     Ok(out)
+}
+
+/// A 16-bit value in 32 bits.
+fn widened(value: [u8; 2], signed: bool) -> [u8; 4] {
+    if signed {
+        i32::from(i16::from_le_bytes(value)).to_le_bytes()
+    } else {
+        u32::from(u16::from_le_bytes(value)).to_le_bytes()
+    }
+}
+
+/// Refuses a codestream whose own size is not that of the image, or that cannot hold what it promises.
+///
+/// The codecs allocate by the size in the codestream. Blank images compress without bound, so small ones pass; above
+/// 64 Mi values at least one byte per 1024 must be there (a blank DCT block takes one per 256).
+fn plausible(family: Family, layout: &Layout, frame: usize, codestream: &[u8]) -> Result<(), Error> {
+    let values = layout.rows * layout.columns * layout.samples;
+    if values > 1 << 26 && values / 1024 > codestream.len() {
+        let reason = format!("{} bytes cannot hold {values} values", codestream.len());
+        return Err(Error::Codec { frame, reason });
+    }
+    if family == Family::Rle {
+        return Ok(());
+    }
+    let size = codestream_size(codestream);
+    let size = size.ok_or_else(|| Error::Codec { frame, reason: "the codestream has no frame header".to_owned() })?;
+    let (found, expected) = ((size.rows, size.columns, size.components), (layout.rows, layout.columns, layout.samples));
+    if found != expected {
+        let reason = format!("the codestream holds {found:?} rows, columns and samples, expected {expected:?}");
+        return Err(Error::Codec { frame, reason });
+    }
+    Ok(())
 }
 
 /// Repeats bit `precision - 1` of each value of `bits` bits in the bits above it.

@@ -56,6 +56,8 @@ pub struct DicomHeader {
     pub orientation: Option<[f64; 6]>,
     /// PixelSpacing (else ImagerPixelSpacing): between rows, between columns, millimetres.
     pub pixel_spacing_mm: Option<[f64; 2]>,
+    /// True when a pixel spacing is there and is no pair of positive lengths.
+    pub broken_spacing: bool,
     /// TemporalPositionIdentifier.
     pub temporal_position: Option<i64>,
     /// AcquisitionNumber.
@@ -156,6 +158,7 @@ impl DicomHeader {
         if header.pixel_spacing_mm.is_some_and(|spacing| spacing.iter().any(|side| *side <= 0.0)) {
             warnings.push("PixelSpacing is malformed: expected two positive lengths".to_owned());
             header.pixel_spacing_mm = None;
+            header.broken_spacing = true;
         }
         (header, warnings)
     }

@@ -5,6 +5,7 @@
 //! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
 
 mod attributes;
+mod codestream_size;
 mod colour;
 mod contain;
 mod dce;
@@ -41,11 +42,15 @@ mod overlay_marks;
 mod pectoral;
 mod pgm;
 mod picture;
+#[cfg(test)]
+mod pixel_kinds;
 mod pixels;
 mod prepare;
 pub mod quality;
 mod radiomics;
 mod raster;
+#[cfg(test)]
+mod refusals;
 mod rle;
 mod scan;
 mod segmentation;

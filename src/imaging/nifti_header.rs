@@ -79,7 +79,7 @@ impl NiftiHeader {
                 1.0
             }
         };
-        let grid = read_grid(&fields, dims)?.map(|side| side * unit);
+        let grid = read_grid(&fields, dims, &mut warnings)?.map(|side| side * unit);
         let affine = read_affine(&fields, grid, unit)?;
         let spacing_mm = affine.map_or(grid, |affine| column_lengths(&affine));
         if spacing_mm.iter().zip(grid).any(|(a, b)| (a / b - 1.0).abs() > 0.01) {
@@ -192,11 +192,12 @@ fn read_scaling(fields: &Fields, colour: bool) -> Result<(f64, f64), Error> {
 }
 
 /// Voxel sizes along x, y and z as `pixdim` has them; an axis of one voxel may leave its size out.
-fn read_grid(fields: &Fields, dims: [usize; 4]) -> Result<[f64; 3], Error> {
+fn read_grid(fields: &Fields, dims: [usize; 4], warnings: &mut Vec<String>) -> Result<[f64; 3], Error> {
     let mut sides: [f64; 3] = fields.floats(80);
     for (side, size) in sides.iter_mut().zip(dims) {
         if size == 1 && *side == 0.0 {
             *side = 1.0;
+            warnings.push("pixdim of an axis of one voxel is absent, read as 1".to_owned());
         }
         if !(*side > 0.0 && side.is_finite()) {
             return Err(malformed("pixdim", "a positive length on every axis", *side));

@@ -56,6 +56,35 @@ impl Layout {
         self.rows * self.columns * self.samples * self.bits_allocated.div_ceil(8)
     }
 
+    /// Refuses a PhotometricInterpretation that is unknown or at odds with SamplesPerPixel; an absent one passes.
+    ///
+    /// # Source
+    /// PS3.3 C.7.6.3.1.2.
+    fn check_photometric(&self) -> Result<(), Error> {
+        let samples = match self.photometric.as_str() {
+            "" => return Ok(()),
+            "MONOCHROME1" | "MONOCHROME2" | "PALETTE COLOR" => 1,
+            "RGB" | "HSV" | "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_422" | "YBR_PARTIAL_420" | "YBR_ICT"
+            | "YBR_RCT" => 3,
+            "ARGB" | "CMYK" => 4,
+            other => {
+                return Err(Error::Malformed {
+                    attribute: "PhotometricInterpretation",
+                    expected: "a term of the standard",
+                    found: other.chars().take(40).collect(),
+                });
+            }
+        };
+        if samples == self.samples {
+            return Ok(());
+        }
+        Err(Error::Malformed {
+            attribute: "PhotometricInterpretation",
+            expected: "a colour space of as many samples as SamplesPerPixel",
+            found: format!("{} with {}", self.photometric, self.samples),
+        })
+    }
+
     fn read(file: &DicomFile) -> Result<Self, Error> {
         let bits = if file.has("FloatPixelData") {
             32
@@ -91,6 +120,7 @@ impl Layout {
             planar: optional("PlanarConfiguration", 1, 0)? == 1,
             photometric: file.text("PhotometricInterpretation")?.unwrap_or_default(),
         };
+        layout.check_photometric()?;
         if layout.frame_bytes().checked_mul(layout.frames).is_none_or(|bytes| bytes > MAX_DECODED) {
             return Err(Error::Unsupported { what: "an image of more than 4 GiB".to_owned() });
         }

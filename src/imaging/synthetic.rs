@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dicom_core::value::DataSetSequence;
+use dicom_core::value::{DataSetSequence, PixelFragmentSequence};
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
@@ -46,10 +46,24 @@ impl Synthetic {
         self
     }
 
+    /// The bytes of the file with its pixel data replaced by compressed frames, one fragment each.
+    pub fn compressed(&self, transfer_syntax: &str, frames: &[Vec<u8>]) -> Vec<u8> {
+        let mut copy = Self(self.0.clone());
+        let even =
+            |frame: &Vec<u8>| if frame.len() % 2 == 1 { [frame.as_slice(), &[0]].concat() } else { frame.clone() };
+        let fragments: Vec<Vec<u8>> = frames.iter().map(even).collect();
+        copy.0.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PixelFragmentSequence::new_fragments(fragments)));
+        copy.file_in(transfer_syntax)
+    }
+
     /// The bytes of the file in explicit little endian, with preamble and meta header.
     pub fn file(&self) -> Vec<u8> {
+        self.file_in("1.2.840.10008.1.2.1")
+    }
+
+    fn file_in(&self, transfer_syntax: &str) -> Vec<u8> {
         let meta = FileMetaTableBuilder::new()
-            .transfer_syntax("1.2.840.10008.1.2.1")
+            .transfer_syntax(transfer_syntax)
             .media_storage_sop_class_uid("1.2.840.10008.5.1.4.1.1.7")
             .media_storage_sop_instance_uid("2.25.1");
         let mut bytes = Vec::new();
