@@ -52,6 +52,29 @@ pub enum ViewModifier {
 }
 
 impl ViewModifier {
+    /// The modifier in words, lower case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SpotCompression => "spot compression",
+            Self::Magnification => "magnification",
+            Self::ImplantDisplaced => "implant displaced",
+            Self::Cleavage => "cleavage",
+            Self::AxillaryTail => "axillary tail",
+            Self::AxillaryTissue => "axillary tissue",
+            Self::RolledLateral => "rolled laterally",
+            Self::RolledMedial => "rolled medially",
+            Self::RolledSuperior => "rolled superiorly",
+            Self::RolledInferior => "rolled inferiorly",
+            Self::Tangential => "tangential",
+            Self::AnteriorCompression => "anterior compression",
+            Self::NippleInProfile => "nipple in profile",
+            Self::InframammaryFold => "inframammary fold",
+        }
+    }
+}
+
+impl ViewModifier {
     /// True when the image still shows the breast as the standard view of its name does.
     ///
     /// Spot, magnified, rolled, tangential and regional images show a part, or another projection.

@@ -44,6 +44,13 @@ pub(super) fn around(centre: usize, slices: usize) -> std::ops::Range<usize> {
     start..start + count
 }
 
+/// The numbers of the slices within half of [`FIELD_MM`] of the centre, and always those that the encoder is given.
+pub(super) fn field_window(centre: usize, slices: usize, slice_mm: f64) -> std::ops::Range<usize> {
+    let reach = (FIELD_MM / 2.0 / slice_mm.max(1e-3)).ceil() as usize;
+    let shown = around(centre, slices);
+    centre.saturating_sub(reach).min(shown.start)..(centre.saturating_add(reach + 1)).clamp(shown.end, slices)
+}
+
 /// A slice small enough to search.
 pub(super) fn reduce(slice: &Raster) -> Raster {
     let grey = slice.to_grey();
@@ -66,7 +73,7 @@ pub(super) fn prepare_field(
 }
 
 /// The field of [`FIELD_MM`] around the peak, moved inside the slice where it would leave it, and its top left corner.
-fn cut_field(slice: &Raster, peak: Peak, spacing_mm: [f64; 2]) -> (Raster, [usize; 2]) {
+pub(super) fn cut_field(slice: &Raster, peak: Peak, spacing_mm: [f64; 2]) -> (Raster, [usize; 2]) {
     let window = |centre: f64, spacing: f64, limit: usize| {
         let size = ((FIELD_MM / spacing.max(1e-3)).round() as usize).clamp(1, limit);
         let start = (centre * limit as f64 - size as f64 / 2.0).round().max(0.0) as usize;

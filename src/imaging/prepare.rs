@@ -134,7 +134,9 @@ impl LesionBox {
         Self { top, left, rows, columns }
     }
 
-    fn cut(self, image: &Raster) -> Raster {
+    /// The pixels inside.
+    #[must_use]
+    pub fn cut(self, image: &Raster) -> Raster {
         image.crop(self.top, self.left, self.rows, self.columns)
     }
 }

@@ -249,8 +249,8 @@ mod tests {
     }
 
     fn prepared(root: &Path, study: &Study) -> Result<Vec<Prepared>, Error> {
-        let views = load_study(root, study, Preparation::of(study.modality), None)?;
-        Ok(views.into_iter().map(|view| view.prepared).collect())
+        let loaded = load_study(root, study, Preparation::of(study.modality), None)?;
+        Ok(loaded.views.into_iter().map(|view| view.prepared).collect())
     }
 
     fn write_dce(root: &Path, leave_out: Option<(usize, usize)>) {
