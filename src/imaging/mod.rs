@@ -73,7 +73,7 @@ pub use pixels::DecodedPixels;
 pub use prepare::{
     LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,
 };
-pub use raster::{Raster, read_png};
+pub use raster::{Raster, decode_png, read_png};
 pub use scan::{images_root, scan_folder};
 pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};
