@@ -5,5 +5,11 @@
 #![allow(dead_code, unused_imports, missing_docs)]
 
 pub mod genomics;
+#[cfg(feature = "imaging")]
+#[path = "../../src/imaging/mod.rs"]
+pub mod imaging;
 pub mod schema;
 pub mod tables;
+#[cfg(feature = "imaging")]
+#[path = "../../src/terms/mod.rs"]
+pub mod terms;

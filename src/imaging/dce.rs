@@ -36,7 +36,7 @@ type Protocol = (usize, usize, Option<[i64; 6]>, Option<i64>, Option<i64>);
 ///
 /// Volumes of one protocol are the phases; of several protocols the one with most volumes, then most slices, is taken.
 /// Inside a series the phases are told apart by TemporalPositionIdentifier, else AcquisitionNumber, else TriggerTime,
-/// else AcquisitionTime, else the order of InstanceNumber at each position.
+/// else AcquisitionTime, else the sum of the two, else the order of InstanceNumber at each position.
 pub(super) fn order(files: &[Headed], found: &mut Vec<String>) -> Vec<StudyImage> {
     let broken = files.iter().filter(|(_, header)| header.broken_spacing).count();
     if broken > 0 {
@@ -201,19 +201,22 @@ fn split(slices: Vec<Slice>) -> (BTreeMap<i64, Vec<Slice>>, bool) {
         return (BTreeMap::from([(0, slices)]), false);
     }
     let milliseconds = |value: f64| (value * 1000.0).round() as i64;
-    let keys: [MomentKey; 4] = [
+    let keys: [MomentKey; 5] = [
         &|header| header.temporal_position,
         &|header| header.acquisition_number,
         &|header| header.trigger_time_ms.map(milliseconds),
         &|header| header.acquisition_time_s.map(milliseconds),
+        // Writers leave TriggerTime out of the first phase.
+        &|header| moment(header).map(milliseconds),
     ];
+    let places = slices.iter().map(|slice| slice.place).collect::<BTreeSet<_>>().len();
     for key in keys {
         let mut groups: BTreeMap<i64, Vec<Slice>> = BTreeMap::new();
         let complete = slices
             .iter()
             .all(|slice| key(slice.header).map(|moment| groups.entry(moment).or_default().push(*slice)).is_some());
         // A time that differs from slice to slice names slices, not volumes.
-        if complete && groups.values().all(|group| once(group)) && 2 * groups.len() <= slices.len() {
+        if complete && groups.values().all(|group| once(group)) && (places == 1 || 2 * groups.len() <= slices.len()) {
             return (groups, false);
         }
     }

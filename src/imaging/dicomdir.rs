@@ -125,7 +125,7 @@ mod tests {
             let file = DicomFile::open(&folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
             let listed = references(&file).unwrap().unwrap();
             assert_eq!(listed.len(), 31, "{name}");
-            assert!(listed.contains(&["77654033", "CT2", "17136"].map(str::to_owned).to_vec()));
+            assert!(listed.contains(&["77654033", "CT2", "17136"].map(str::to_owned)[..]));
         }
         assert!(references(&DicomFile::open(&folder.join("77654033/CR2/6247")).unwrap()).unwrap().is_none());
     }

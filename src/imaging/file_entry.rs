@@ -11,6 +11,7 @@ use super::pgm::{decode_pgm, is_pgm};
 use super::pixels::hex;
 use super::raster::decode_png;
 use super::sniff::{self, DEFLATED, PNG_SIGNATURE};
+use super::ultrasound::tissue_box;
 use super::{DecodedPixels, DicomFile, DicomHeader, Error, FileReport, FileStatus, Raster};
 use super::{colour_fraction, detect_overlay, display_raster};
 
@@ -158,7 +159,10 @@ fn of_dicom(mut report: FileReport, file: &DicomFile, turn: &Turn) -> FileReport
     if report.modality.as_deref() == Some("US")
         && let Ok(shown) = display_raster(file, &pixels, pixels.frames / 2)
     {
-        report.colour_fraction = (shown.channels == 3).then(|| colour_fraction(&shown));
+        // The screen around the echoes (banners, logos) may be tinted as it likes.
+        let tissue = report.header.as_ref().and_then(tissue_box);
+        let echoes = tissue.map(|area| shown.crop(area.top, area.left, area.rows, area.columns));
+        report.colour_fraction = (shown.channels == 3).then(|| colour_fraction(echoes.as_ref().unwrap_or(&shown)));
         report.overlay_fraction = Some(detect_overlay(&shown).fraction());
     }
     report

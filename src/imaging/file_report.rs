@@ -47,7 +47,8 @@ pub struct FileReport {
     /// SHA-256 of all decoded frames before any rescale, little-endian, colour by pixel, one-bit values as 0 and 1,
     /// full-range YCbCr as RGB.
     pub pixel_sha256: Option<String>,
-    /// Part of the lit pixels that is coloured, of the middle frame; ultrasound in colour only.
+    /// Part of the lit pixels of the region of tissue, else of the image, that is coloured, of the middle frame; ultrasound
+    /// in colour only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colour_fraction: Option<f64>,
     /// Part of the pixels that text, calipers or colour is drawn over, of the middle frame; ultrasound only.

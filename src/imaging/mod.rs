@@ -92,6 +92,7 @@ pub use prepare::{
 };
 pub use radiomics::{DEFAULT_BIN_WIDTH, RadiomicFeature, radiomics};
 pub use raster::{Raster, read_png};
+pub use raster::{Raster, decode_png, read_png};
 pub use scan::{images_root, scan_folder};
 pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};

@@ -152,6 +152,18 @@ mod tests {
         }
         let (studies, _) = grouped(folder.path());
         assert_eq!(studies[0].quality, ["no time tells the phases apart: ordered by InstanceNumber"]);
+        // One slice over time, whose first moment has no TriggerTime.
+        let folder = tempfile::tempdir().unwrap();
+        for phase in 0..4 {
+            let mut image = dce_slice(phase, 0);
+            image.text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, "").text(tags::ACQUISITION_TIME, VR::TM, "100000");
+            let trigger = if phase == 0 { String::new() } else { (500 * phase).to_string() };
+            image.text(tags::TRIGGER_TIME, VR::DS, &trigger).write(folder.path(), &format!("{}", 9 - phase));
+        }
+        let (studies, _) = grouped(folder.path());
+        let times: Vec<Option<f64>> = studies[0].images.iter().map(|image| image.time_s).collect();
+        assert_eq!(times, [Some(0.0), Some(0.5), Some(1.0), Some(1.5)]);
+        assert!(studies[0].quality.is_empty(), "{:?}", studies[0].quality);
         let folder = tempfile::tempdir().unwrap();
         for series in 0..2 {
             for slice in 0..5 {

@@ -178,8 +178,11 @@ pub fn read_png(path: &Path) -> Result<Raster, Error> {
     Ok(decode_png(BufReader::new(file))?.0)
 }
 
-/// The raster of a PNG stream and its bits per value (8 or 16).
-pub(super) fn decode_png<R: Read>(source: R) -> Result<(Raster, usize), Error> {
+/// The raster of a PNG stream and its bits per value (8 or 16), as [`read_png`] reads a file.
+///
+/// # Errors
+/// [`Error::Png`] when it is not a whole PNG image.
+pub fn decode_png<R: Read>(source: R) -> Result<(Raster, usize), Error> {
     let mut bytes = Vec::new();
     let mut source = source;
     source.read_to_end(&mut bytes).map_err(|e| Error::Png { reason: e.to_string() })?;

@@ -187,7 +187,7 @@ fn links_pipes_and_unreadable_files_are_reported_and_never_waited_for() {
         std::process::Command::new("mkfifo").arg(root.join("pipe")).status().is_ok_and(|status| status.success());
     let closed = root.join("closed");
     fs::write(&closed, "x").unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let reports = scan_folder(root, &|_, _| {}).unwrap();
     let reason = |path: &str| {
         let report = reports.iter().find(|report| report.path == path).unwrap_or_else(|| panic!("{path}"));
@@ -219,7 +219,7 @@ fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
             _ => (mix(turn) >> 13) as u8,
         };
     }
-    if seed % 11 == 0 {
+    if seed.is_multiple_of(11) {
         broken.truncate((mix(9) >> 24) as usize % bytes.len());
     }
     broken

@@ -42,7 +42,7 @@ fn shows_flow(report: &FileReport, header: &DicomHeader) -> bool {
 }
 
 /// The largest two-dimensional region of tissue.
-fn tissue_box(header: &DicomHeader) -> Option<LesionBox> {
+pub(super) fn tissue_box(header: &DicomHeader) -> Option<LesionBox> {
     let tissue = header.regions.iter().filter(|region| region.spatial && region.content == RegionContent::Tissue);
     tissue.map(|region| region.bounds).max_by_key(|bounds| bounds.rows * bounds.columns)
 }
