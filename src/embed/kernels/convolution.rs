@@ -87,7 +87,7 @@ impl ConvolutionShape {
 /// Pixels of the shorter side from which four by four outputs are filtered at a time.
 const LARGE_MAP: usize = 20;
 /// Pixels of the shorter side from which two by two outputs are filtered at a time; below, a product of patches.
-const MIDDLE_MAP: usize = 10;
+const MIDDLE_MAP: usize = 6;
 
 /// A convolution with its bias and activation, the weights laid out for the product.
 #[derive(Debug)]
