@@ -4,13 +4,16 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Error;
-use super::encoder::{EMBEDDING_DIM, network_bytes};
+use super::fine_tuning_spec::Architecture;
 use super::manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash, WEIGHTS_FILE};
-use super::network::ARCHITECTURE;
 use super::samples::hex;
 use super::train::TrainedEncoder;
 
-/// Writes `<out_root>/<name>/<next version>/{manifest.json, weights.safetensors, card.md}` and returns the folder.
+/// The name of the training curves in a model folder.
+const CURVES_FILE: &str = "curves.json";
+
+/// Writes `<out_root>/<name>/<next version>/{manifest.json, weights.safetensors, curves.json, card.md}` and returns the
+/// folder.
 ///
 /// `held_out` is the caller's metrics object, stored as it is; objects with `estimate`, `lower95` and `upper95` in it
 /// become lines of the card. The files are written to a temporary folder beside the versions and renamed, so a version
@@ -26,15 +29,19 @@ pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value
     };
     std::fs::create_dir_all(&parent).map_err(io(&parent))?;
     let version = format!("{:04}", last_version(&parent)? + 1);
-    let weights = network_bytes(&trained.network)?;
-    let manifest = manifest_of(trained, &version, &hex(&Sha256::digest(&weights)), held_out);
+    let weights = trained.encoder.weights()?;
+    let mut curves = serde_json::to_string_pretty(&trained.curves)
+        .map_err(|source| Error::Json { path: parent.join(CURVES_FILE), source })?;
+    curves.push('\n');
+    let files = [(WEIGHTS_FILE, weights.as_slice()), (CURVES_FILE, curves.as_bytes())];
+    let manifest = manifest_of(trained, &version, &files, held_out);
     let mut text = serde_json::to_string_pretty(&manifest)
         .map_err(|source| Error::Json { path: parent.join("manifest.json"), source })?;
     text.push('\n');
     let draft = parent.join(format!(".draft-{version}-{}", std::process::id()));
     std::fs::create_dir_all(&draft).map_err(io(&draft))?;
     let card = card_of(&manifest);
-    for (name, bytes) in [("manifest.json", text.as_bytes()), (WEIGHTS_FILE, &weights), ("card.md", card.as_bytes())] {
+    for (name, bytes) in [("manifest.json", text.as_bytes()), ("card.md", card.as_bytes())].into_iter().chain(files) {
         let path = draft.join(name);
         std::fs::write(&path, bytes).map_err(io(&path))?;
     }
@@ -58,7 +65,7 @@ fn last_version(parent: &Path) -> Result<u32, Error> {
     Ok(last)
 }
 
-fn manifest_of(trained: &TrainedEncoder, version: &str, weights_sha256: &str, held_out: &Value) -> EncoderManifest {
+fn manifest_of(trained: &TrainedEncoder, version: &str, files: &[(&str, &[u8])], held_out: &Value) -> EncoderManifest {
     let spec = &trained.spec;
     let [channels, height, width] = spec.input_shape();
     let seed = spec.training.seed;
@@ -67,8 +74,8 @@ fn manifest_of(trained: &TrainedEncoder, version: &str, weights_sha256: &str, he
         version: version.to_owned(),
         kind: "encoder".to_owned(),
         modality: spec.modality,
-        architecture: ARCHITECTURE.to_owned(),
-        embedding_dim: EMBEDDING_DIM,
+        architecture: spec.architecture.as_str().to_owned(),
+        embedding_dim: spec.embedding_dim(),
         input: InputShape { channels, height, width },
         seed,
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -86,7 +93,7 @@ fn manifest_of(trained: &TrainedEncoder, version: &str, weights_sha256: &str, he
             validation_auc: trained.best.smoothed_auc,
         },
         training_row_hash: TrainingRowHash::new(&spec.name, version, seed, &trained.training_patients),
-        files: [(WEIGHTS_FILE.to_owned(), weights_sha256.to_owned())].into(),
+        files: files.iter().map(|(name, bytes)| ((*name).to_owned(), hex(&Sha256::digest(bytes)))).collect(),
         held_out: held_out.clone(),
     }
 }
@@ -102,9 +109,14 @@ fn card_of(manifest: &EncoderManifest) -> String {
     };
     line("Research use only. Not a medical device.\n".to_owned());
     line("## What it is\n".to_owned());
+    let (network, course) = match (spec.architecture, &spec.fine_tuning.initial_weights) {
+        (Architecture::Residual64, _) => ("residual network", "trained from scratch"),
+        (Architecture::MobileNetV2, None) => ("convolutional network", "trained from scratch"),
+        (Architecture::MobileNetV2, Some(_)) => ("convolutional network", "fine-tuned from ImageNet weights"),
+    };
     line(format!(
-        "A residual network ({}) that turns one {} image, prepared as {} x {} x {}, into {} numbers. It was trained from \
-         scratch on one task: {}. Classes: {}.\n",
+        "A {network} ({}) that turns one {} image, prepared as {} x {} x {}, into {} numbers. It was {course} on one \
+         task: {}. Classes: {}.\n",
         manifest.architecture,
         manifest.modality,
         input.channels,
@@ -117,17 +129,27 @@ fn card_of(manifest: &EncoderManifest) -> String {
     line("## Data and licence\n".to_owned());
     line(format!("- Source: {}", manifest.data.source));
     line(format!("- Terms: {}", manifest.data.licence));
+    for task in &spec.auxiliary {
+        line(format!("- Learned beside it: {} (column {}, weight {})", task.name, task.column, task.weight));
+    }
+    if let Some(path) = &spec.fine_tuning.initial_weights {
+        let licence = spec.fine_tuning.initial_licence.as_deref().unwrap_or("licence not stated");
+        line(format!("- Starting weights: {path} ({licence})"));
+    }
     line(format!(
         "- Fitted and stopped early on {} images of {} patients; held-out folds {:?} were never used.\n",
         manifest.data.n_images, manifest.data.n_patients, spec.dataset.folds.held_out
     ));
     line("## Figures on patients it never saw\n".to_owned());
     figures("", &manifest.held_out).into_iter().for_each(&mut line);
-    line(format!(
-        "\nThe weights are those of epoch {} of {}, chosen by an area of {:.3} on training patients kept aside; that figure \
-         chose the epoch and flatters.\n",
-        manifest.training.best_epoch, manifest.training.epochs_run, manifest.training.validation_auc
-    ));
+    let (best, run) = (manifest.training.best_epoch, manifest.training.epochs_run);
+    line(match manifest.training.validation_auc {
+        Some(area) => format!(
+            "\nThe weights are those of epoch {best} of {run}, chosen by an area of {area:.3} on training patients kept \
+             aside; that figure chose the epoch and flatters.\n"
+        ),
+        None => format!("\nThe weights are those after {run} epochs, a number fixed beforehand.\n"),
+    });
     line("## Limits\n".to_owned());
     spec.limits.iter().for_each(|limit| line(format!("- {limit}")));
     line(
@@ -171,6 +193,8 @@ mod tests {
     use super::super::{Encoder, train_encoder};
     use super::*;
 
+    const ARCHITECTURE: &str = "residual-64";
+
     fn small() -> TrainedEncoder {
         let mut spec = blobs();
         spec.training.epochs = 1;
@@ -211,7 +235,7 @@ mod tests {
         let (trained, root) = (small(), tempfile::tempdir().unwrap());
         let folder = write_encoder(root.path(), &trained, &Value::Null).unwrap();
         let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
-        let manifest = manifest.replace(ARCHITECTURE, "resnet50");
+        let manifest = manifest.replacen(ARCHITECTURE, "resnet50", 1);
         let weights = std::fs::read(folder.join(WEIGHTS_FILE)).unwrap();
         let error = Encoder::load(manifest.as_bytes(), &weights).unwrap_err().to_string();
         assert!(error.contains("architecture: expected residual-64, found resnet50"), "{error}");

@@ -73,6 +73,14 @@ pub enum Error {
         /// The stored shape, or `absent`.
         found: String,
     },
+    /// Starting weights that are not those of the network.
+    #[error("{}: starting weights: {reason}", path.display())]
+    InitialWeights {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
     /// A prepared image of another shape than the encoder was trained on.
     #[error("image {index}: expected {expected} (channels x height x width), found {found}")]
     Input {

@@ -7,8 +7,6 @@ use sha2::{Digest, Sha256};
 use crate::terms::{Modality, PatientId};
 
 use super::Error;
-use super::encoder::EMBEDDING_DIM;
-use super::network::ARCHITECTURE;
 use super::samples::{InputFile, hex};
 use super::spec::EncoderSpec;
 
@@ -84,8 +82,9 @@ pub struct ManifestTraining {
     /// Epoch whose weights were kept, from 1.
     pub best_epoch: usize,
     /// Area under the ROC curve on the inner validation patients at that epoch, averaged over the specification's
-    /// `smoothed_epochs`; it chose the epoch, so it flatters.
-    pub validation_auc: f64,
+    /// `smoothed_epochs`; it chose the epoch, so it flatters. Absent when no patient was kept aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_auc: Option<f64>,
 }
 
 /// Salted hashes of patients: enough to recognise a training patient, though not to hide one, because the ids of a public
@@ -149,11 +148,13 @@ impl EncoderManifest {
         if manifest.kind != "encoder" {
             return Err(wrong("kind", "encoder", &manifest.kind));
         }
-        if manifest.architecture != ARCHITECTURE {
-            return Err(wrong("architecture", ARCHITECTURE, &manifest.architecture));
+        let architecture = manifest.spec.architecture.as_str();
+        if manifest.architecture != architecture {
+            return Err(wrong("architecture", architecture, &manifest.architecture));
         }
-        if manifest.embedding_dim != EMBEDDING_DIM {
-            return Err(wrong("embedding_dim", &EMBEDDING_DIM.to_string(), &manifest.embedding_dim.to_string()));
+        let dim = manifest.spec.embedding_dim();
+        if manifest.embedding_dim != dim {
+            return Err(wrong("embedding_dim", &dim.to_string(), &manifest.embedding_dim.to_string()));
         }
         if !manifest.files.contains_key(WEIGHTS_FILE) {
             return Err(wrong("files", WEIGHTS_FILE, "absent"));

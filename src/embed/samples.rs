@@ -3,7 +3,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::imaging::{Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_ultrasound, read_png};
+use crate::imaging::{
+    LesionBox, Prepared, Raster, mask_box, prepare_mammogram_at, prepare_mri_colour_at, prepare_ultrasound_at, read_png,
+};
 use crate::terms::{Modality, PatientId};
 
 use super::Error;
@@ -22,6 +24,10 @@ pub struct Sample {
     pub label: usize,
     /// The fold, when the data set or the specification gives one.
     pub fold: Option<u32>,
+    /// The value of every auxiliary task: class number or transformed number; `None` where it is missing.
+    pub auxiliary: Vec<Option<f64>>,
+    /// The whole image and the lesion in it, kept where the training moves the box.
+    pub whole: Option<(Raster, LesionBox)>,
 }
 
 /// A file that a training read, and its hash.
@@ -74,8 +80,15 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
         .into_par_iter()
         .map(|row| {
             let at = format!("{}: row {}", table.path.display(), row.line);
-            prepare(spec.modality, &row)
-                .map(|prepared| Sample { patient: row.patient, prepared, label: row.label, fold: row.fold })
+            prepare(spec, &row)
+                .map(|(prepared, whole)| Sample {
+                    patient: row.patient,
+                    prepared,
+                    label: row.label,
+                    fold: row.fold,
+                    auxiliary: row.auxiliary,
+                    whole,
+                })
                 .map_err(|(path, error)| format!("{at}: {}: {error}", path.display()))
         })
         .collect();
@@ -87,20 +100,27 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
     }
 }
 
+/// A prepared image, and the whole image with its lesion box where the training moves the box.
+type PreparedRow = (Prepared, Option<(Raster, LesionBox)>);
+
 /// Reads and prepares the image of one row; an error comes with the file it is about.
-fn prepare(modality: Modality, row: &Row) -> Result<Prepared, (PathBuf, crate::imaging::Error)> {
+fn prepare(spec: &EncoderSpec, row: &Row) -> Result<PreparedRow, (PathBuf, crate::imaging::Error)> {
     let read = |path: &Path| read_png(path).map_err(|error| (path.to_owned(), error));
     let raster = read(&row.image)?;
-    match modality {
+    let [_, side, _] = spec.input_shape();
+    let alone = |prepared| (prepared, None);
+    match spec.modality {
         Modality::Ultrasound => {
-            let lesion = match &row.mask {
+            let lesion = match row.mask.as_ref().filter(|_| !spec.input.whole) {
                 Some(path) => mask_box(&read(path)?),
                 None => None,
             };
-            Ok(prepare_ultrasound(&raster, lesion))
+            let prepared = prepare_ultrasound_at(&raster, lesion, side, spec.input.margin);
+            let moved = lesion.filter(|_| spec.augment.crop_jitter > 0.0);
+            Ok((prepared, moved.map(|lesion| (raster.to_grey(), lesion))))
         }
-        Modality::Mri => prepare_mri_colour(&raster).map_err(|error| (row.image.clone(), error)),
-        Modality::Mammography => Ok(prepare_mammogram(&raster, row.laterality)),
+        Modality::Mri => prepare_mri_colour_at(&raster, side).map(alone).map_err(|error| (row.image.clone(), error)),
+        Modality::Mammography => Ok(alone(prepare_mammogram_at(&raster, row.laterality, side))),
     }
 }
 

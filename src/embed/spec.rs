@@ -6,6 +6,7 @@ use crate::terms::Modality;
 
 use super::Error;
 use super::dataset_spec::DatasetSpec;
+use super::fine_tuning_spec::{Architecture, AuxiliarySpec, FineTuningSpec, InputSpec, Task};
 
 /// How one encoder is trained, as read from `models/specs/encoder-*.toml`. An unknown key is an error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,21 @@ pub struct EncoderSpec {
     pub dataset: DatasetSpec,
     /// Optimiser, schedule and stopping.
     pub training: TrainingSpec,
+    /// The network: `residual-64`, trained from scratch, or `mobilenet-v2`, fine-tuned from ImageNet.
+    #[serde(default)]
+    pub architecture: Architecture,
+    /// What the network learns: `classification` of images or `segmentation` of the lesion.
+    #[serde(default)]
+    pub kind: Task,
+    /// Size of a prepared image and margin around a lesion; the modality decides where it is absent.
+    #[serde(default)]
+    pub input: InputSpec,
+    /// How a pretrained network is trained further; only with `mobilenet-v2`.
+    #[serde(default)]
+    pub fine_tuning: FineTuningSpec,
+    /// Further tasks learned beside the classes; only with `mobilenet-v2`.
+    #[serde(default)]
+    pub auxiliary: Vec<AuxiliarySpec>,
     /// Random changes of a training image.
     #[serde(default)]
     pub augment: AugmentSpec,
@@ -53,7 +69,8 @@ pub struct TrainingSpec {
     pub learning_rate: f64,
     /// Decoupled weight decay of the kernels.
     pub weight_decay: f64,
-    /// Fraction of the training patients kept aside, by class, for early stopping.
+    /// Fraction of the training patients kept aside, by class, for early stopping; 0 trains on all of them for exactly
+    /// `epochs` epochs and keeps the last weights.
     pub validation_fraction: f64,
     /// Probability of dropping an embedding coordinate before the head.
     #[serde(default)]
@@ -81,6 +98,27 @@ pub struct AugmentSpec {
     pub contrast: f64,
     /// Largest change of brightness, on the [0, 1] scale.
     pub brightness: f64,
+    /// Largest logarithm of the exponent of a power law on intensities: 0.2 draws exponents from 0.82 to 1.22.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gamma: f64,
+    /// Largest standard deviation of white noise, on the [0, 1] scale.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub noise: f64,
+    /// Largest standard deviation of a Gaussian blur, in pixels of the prepared image.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub blur: f64,
+    /// Largest side of a rectangle that is blanked with its mean, as a fraction of the image's side; drawn for every
+    /// second image.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub erase: f64,
+    /// Largest shift and change of size of the lesion box before the image is cut, as a fraction of the box; only for
+    /// ultrasound with a mask.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub crop_jitter: f64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn one() -> usize {
@@ -115,13 +153,24 @@ impl EncoderSpec {
         self.classes.iter().position(|class| *class == self.positive).unwrap_or(0)
     }
 
-    /// Channels, height and width of a prepared image of the modality.
+    /// Channels, height and width of a prepared image: the modality's unless `input.side` says otherwise.
     #[must_use]
     pub fn input_shape(&self) -> [usize; 3] {
-        match self.modality {
-            Modality::Ultrasound => [1, 64, 64],
-            Modality::Mri => [3, 64, 64],
-            Modality::Mammography => [1, 96, 96],
+        let (channels, side) = match self.modality {
+            Modality::Ultrasound => (1, 64),
+            Modality::Mri => (3, 64),
+            Modality::Mammography => (1, 96),
+        };
+        let side = self.input.side.unwrap_or(side);
+        [channels, side, side]
+    }
+
+    /// Length of an embedding.
+    #[must_use]
+    pub fn embedding_dim(&self) -> usize {
+        match self.architecture {
+            Architecture::Residual64 => super::encoder::EMBEDDING_DIM,
+            Architecture::MobileNetV2 => self.fine_tuning.embedding_dim,
         }
     }
 
@@ -167,11 +216,64 @@ impl EncoderSpec {
             ("augment.rotate_degrees", self.augment.rotate_degrees, 180.0),
             ("augment.contrast", self.augment.contrast, 0.9),
             ("augment.brightness", self.augment.brightness, 0.5),
+            ("augment.gamma", self.augment.gamma, 1.0),
+            ("augment.noise", self.augment.noise, 0.5),
+            ("augment.blur", self.augment.blur, 4.0),
+            ("augment.erase", self.augment.erase, 0.9),
+            ("augment.crop_jitter", self.augment.crop_jitter, 0.5),
+            ("input.margin", self.input.margin, 2.0),
+            ("fine_tuning.backbone_rate", self.fine_tuning.backbone_rate, 1.0),
+            ("fine_tuning.warm_up_epochs", self.fine_tuning.warm_up_epochs, 100.0),
+            ("fine_tuning.clip_norm", self.fine_tuning.clip_norm, 1e6),
+            ("fine_tuning.ema", self.fine_tuning.ema, 0.99999),
         ] {
-            let least =
-                if matches!(key, "training.validation_fraction" | "training.learning_rate") { 1e-6 } else { 0.0 };
+            let least = if key == "training.learning_rate" { 1e-6 } else { 0.0 };
             if !(least..=most).contains(&value) {
                 return wrong(key, &format!("a number in [{least}, {most}]"), value.to_string());
+            }
+        }
+        self.check_fine_tuning()
+    }
+
+    /// The rules of the keys that go with the architecture.
+    fn check_fine_tuning(&self) -> Result<(), Error> {
+        let wrong = |key: &'static str, expected: &str, found: String| {
+            Err(Error::SpecValue { name: self.name.clone(), key, expected: expected.to_owned(), found })
+        };
+        let tuning = &self.fine_tuning;
+        let plain = self.architecture == Architecture::Residual64;
+        if plain && (*tuning != FineTuningSpec::default() || !self.auxiliary.is_empty() || self.kind != Task::default())
+        {
+            return wrong(
+                "architecture",
+                "mobilenet-v2 for fine_tuning, auxiliary or segmentation",
+                "residual-64".into(),
+            );
+        }
+        if tuning.chunk == 0 || tuning.embedding_dim == 0 || tuning.embedding_dim > 1024 {
+            return wrong("fine_tuning", "chunk >= 1 and embedding_dim in 1..=1024", format!("{tuning:?}"));
+        }
+        if self.input.side.is_some_and(|side| !(32..=512).contains(&side) || side % 32 != 0) {
+            return wrong("input.side", "a multiple of 32 in [32, 512]", format!("{:?}", self.input.side));
+        }
+        let cut = self.modality == Modality::Ultrasound && self.dataset.mask.is_some() && !self.input.whole;
+        if self.augment.crop_jitter > 0.0 && (plain || !cut || self.kind == Task::Segmentation) {
+            return wrong(
+                "augment.crop_jitter",
+                "0 unless mobilenet-v2 sees lesion boxes",
+                self.augment.crop_jitter.to_string(),
+            );
+        }
+        if self.kind == Task::Segmentation && (self.dataset.mask.is_none() || !self.auxiliary.is_empty()) {
+            return wrong("kind", "dataset.mask and no auxiliary task", "segmentation".into());
+        }
+        for task in &self.auxiliary {
+            if let Some(found) = task.broken_rule() {
+                return wrong(
+                    "auxiliary",
+                    "a name of letters, digits and -, weight > 0, and levels for a class only",
+                    found,
+                );
             }
         }
         Ok(())

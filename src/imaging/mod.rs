@@ -39,7 +39,8 @@ pub use load::load_study;
 pub use mri::{Volume, prepare_dce};
 pub use pixels::DecodedPixels;
 pub use prepare::{
-    LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_mri_slice, prepare_ultrasound,
+    LesionBox, Prepared, mask_box, prepare_mammogram, prepare_mammogram_at, prepare_mri_colour, prepare_mri_colour_at,
+    prepare_mri_slice, prepare_ultrasound, prepare_ultrasound_at,
 };
 pub use raster::{Raster, read_png};
 pub use scan::scan_folder;

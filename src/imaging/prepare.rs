@@ -75,6 +75,20 @@ impl LesionBox {
         Self { top, left, rows, columns }
     }
 
+    /// The box moved and resized by up to `most` of its size, by three draws of `uniform` from [0, 1).
+    #[must_use]
+    pub fn jittered(self, most: f64, uniform: &mut dyn FnMut() -> f64) -> Self {
+        let mut symmetric = || (2.0 * uniform() - 1.0) * most;
+        let (down, across, growth) = (symmetric(), symmetric(), 1.0 + symmetric());
+        let axis = |start: usize, length: usize, shift: f64| {
+            let size = (length as f64 * growth).round().max(1.0);
+            let middle = start as f64 + length as f64 * (0.5 + shift);
+            ((middle - size / 2.0).round().max(0.0) as usize, size as usize)
+        };
+        let ((top, rows), (left, columns)) = (axis(self.top, self.rows, down), axis(self.left, self.columns, across));
+        Self { top, left, rows, columns }
+    }
+
     fn cut(self, image: &Raster) -> Raster {
         image.crop(self.top, self.left, self.rows, self.columns)
     }
@@ -94,6 +108,12 @@ pub fn mask_box(mask: &Raster) -> Option<LesionBox> {
 /// Intensities run from the 1st to the 99.5th percentile inside the breast's box.
 #[must_use]
 pub fn prepare_mammogram(image: &Raster, laterality: Option<Laterality>) -> Prepared {
+    prepare_mammogram_at(image, laterality, MAMMOGRAM_SIDE)
+}
+
+/// A mammogram as [`prepare_mammogram`] makes it, 1 × `side` × `side`.
+#[must_use]
+pub fn prepare_mammogram_at(image: &Raster, laterality: Option<Laterality>, side: usize) -> Prepared {
     let grey = image.to_grey();
     let longest = grey.rows.max(grey.columns);
     let shrink = (longest as f64 / 256.0).max(1.0);
@@ -134,11 +154,11 @@ pub fn prepare_mammogram(image: &Raster, laterality: Option<Laterality>) -> Prep
     let high = percentile(&breast.pixels, 0.995).unwrap_or(0.0);
     scale(&mut breast.pixels, low, high);
     let flip = match laterality {
-        Some(side) => side == Laterality::Right,
+        Some(laterality) => laterality == Laterality::Right,
         None => left_tissue(&breast.mirrored()) > left_tissue(&breast),
     };
     let breast = if flip { breast.mirrored() } else { breast };
-    Prepared::from_raster(&fit(&breast, MAMMOGRAM_SIDE, false))
+    Prepared::from_raster(&fit(&breast, side, false))
 }
 
 /// Pixels of tissue in the left half of a scaled image: the half of the chest wall has more than that of the nipple.
@@ -168,16 +188,23 @@ pub(super) fn fit(image: &Raster, side: usize, centred: bool) -> Raster {
 /// the whole image, its black borders trimmed. Intensities run from the 1st to the 99.5th percentile of what is kept.
 #[must_use]
 pub fn prepare_ultrasound(image: &Raster, lesion: Option<LesionBox>) -> Prepared {
+    prepare_ultrasound_at(image, lesion, SLICE_SIDE, 0.2)
+}
+
+/// A sonogram as [`prepare_ultrasound`] makes it, 1 × `side` × `side`, with another `margin` (a fraction of the box) on
+/// each side of the lesion box.
+#[must_use]
+pub fn prepare_ultrasound_at(image: &Raster, lesion: Option<LesionBox>, side: usize, margin: f64) -> Prepared {
     let grey = image.to_grey();
     let frame = match lesion {
-        Some(lesion) => lesion.square_within(&grey, 0.2),
+        Some(lesion) => lesion.square_within(&grey, margin),
         None => bright_box(&grey),
     };
     let mut kept = frame.cut(&grey);
     let low = percentile(&kept.pixels, 0.01).unwrap_or(0.0);
     let high = percentile(&kept.pixels, 0.995).unwrap_or(0.0);
     scale(&mut kept.pixels, low, high);
-    Prepared::from_raster(&fit(&kept, SLICE_SIDE, true))
+    Prepared::from_raster(&fit(&kept, side, true))
 }
 
 /// The image without the border rows and columns that are dark throughout (at most 4 % of the range on average).
@@ -224,13 +251,21 @@ pub fn prepare_mri_slice(pre: &Raster, early: &Raster, late: &Raster) -> Result<
 /// # Errors
 /// [`Error::Shape`] when the image does not have three channels.
 pub fn prepare_mri_colour(image: &Raster) -> Result<Prepared, Error> {
+    prepare_mri_colour_at(image, SLICE_SIDE)
+}
+
+/// An MRI slice as [`prepare_mri_colour`] makes it, 3 × `side` × `side`.
+///
+/// # Errors
+/// [`Error::Shape`] when the image does not have three channels.
+pub fn prepare_mri_colour_at(image: &Raster, side: usize) -> Result<Prepared, Error> {
     if image.channels != 3 {
         return Err(Error::Shape { expected: "3 channels".to_owned(), found: format!("{} channels", image.channels) });
     }
     let high = percentile(&image.channel(1).pixels, 0.995).unwrap_or(0.0);
     let mut scaled = image.clone();
     scale(&mut scaled.pixels, 0.0, high);
-    Ok(Prepared::from_raster(&fit(&scaled, SLICE_SIDE, true)))
+    Ok(Prepared::from_raster(&fit(&scaled, side, true)))
 }
 
 #[cfg(test)]
