@@ -1,13 +1,19 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::terms::PatientId;
+
 use super::Error;
-use super::fine_tuning_spec::Architecture;
-use super::manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash, WEIGHTS_FILE};
-use super::samples::hex;
-use super::train::TrainedEncoder;
+use super::fine_tuning_spec::{Architecture, Task};
+use super::manifest::{
+    EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash, WEIGHTS_FILE, kind_of,
+};
+use super::samples::{InputFile, hex};
+use super::spec::EncoderSpec;
+use super::train::{EpochReport, TrainedEncoder};
 
 /// The name of the training curves in a model folder.
 const CURVES_FILE: &str = "curves.json";
@@ -22,6 +28,31 @@ const CURVES_FILE: &str = "curves.json";
 /// # Errors
 /// [`Error::Io`] when a file or folder cannot be written, [`Error::Json`] when the metrics cannot be encoded.
 pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value) -> Result<PathBuf, Error> {
+    let record = Record {
+        spec: &trained.spec,
+        weights: trained.encoder.weights()?,
+        training_patients: &trained.training_patients,
+        n_images: trained.n_images,
+        best: trained.best,
+        curves: &trained.curves,
+        inputs: &trained.inputs,
+    };
+    write_version(out_root, &record, held_out)
+}
+
+/// What a model folder says of a trained network.
+pub(super) struct Record<'a> {
+    pub spec: &'a EncoderSpec,
+    pub weights: Vec<u8>,
+    pub training_patients: &'a BTreeSet<PatientId>,
+    pub n_images: usize,
+    pub best: EpochReport,
+    pub curves: &'a [EpochReport],
+    pub inputs: &'a [InputFile],
+}
+
+/// Writes the next version of a model.
+pub(super) fn write_version(out_root: &Path, trained: &Record<'_>, held_out: &Value) -> Result<PathBuf, Error> {
     let parent = out_root.join(&trained.spec.name);
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -29,11 +60,10 @@ pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value
     };
     std::fs::create_dir_all(&parent).map_err(io(&parent))?;
     let version = format!("{:04}", last_version(&parent)? + 1);
-    let weights = trained.encoder.weights()?;
-    let mut curves = serde_json::to_string_pretty(&trained.curves)
+    let mut curves = serde_json::to_string_pretty(trained.curves)
         .map_err(|source| Error::Json { path: parent.join(CURVES_FILE), source })?;
     curves.push('\n');
-    let files = [(WEIGHTS_FILE, weights.as_slice()), (CURVES_FILE, curves.as_bytes())];
+    let files = [(WEIGHTS_FILE, trained.weights.as_slice()), (CURVES_FILE, curves.as_bytes())];
     let manifest = manifest_of(trained, &version, &files, held_out);
     let mut text = serde_json::to_string_pretty(&manifest)
         .map_err(|source| Error::Json { path: parent.join("manifest.json"), source })?;
@@ -65,14 +95,14 @@ fn last_version(parent: &Path) -> Result<u32, Error> {
     Ok(last)
 }
 
-fn manifest_of(trained: &TrainedEncoder, version: &str, files: &[(&str, &[u8])], held_out: &Value) -> EncoderManifest {
-    let spec = &trained.spec;
+fn manifest_of(trained: &Record<'_>, version: &str, files: &[(&str, &[u8])], held_out: &Value) -> EncoderManifest {
+    let spec = trained.spec;
     let [channels, height, width] = spec.input_shape();
     let seed = spec.training.seed;
     EncoderManifest {
         name: spec.name.clone(),
         version: version.to_owned(),
-        kind: "encoder".to_owned(),
+        kind: kind_of(spec.kind).to_owned(),
         modality: spec.modality,
         architecture: spec.architecture.as_str().to_owned(),
         embedding_dim: spec.embedding_dim(),
@@ -81,18 +111,19 @@ fn manifest_of(trained: &TrainedEncoder, version: &str, files: &[(&str, &[u8])],
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
         spec: spec.clone(),
         data: ManifestData {
-            files: trained.inputs.clone(),
+            files: trained.inputs.to_vec(),
             n_images: trained.n_images,
             n_patients: trained.training_patients.len(),
             licence: spec.dataset.licence.clone(),
             source: spec.dataset.source.clone(),
         },
         training: ManifestTraining {
-            epochs_run: trained.epochs_run,
+            epochs_run: trained.curves.len(),
             best_epoch: trained.best.epoch,
-            validation_auc: trained.best.smoothed_auc,
+            validation_auc: trained.best.smoothed.filter(|_| spec.kind == Task::Classification),
+            validation_dice: trained.best.smoothed.filter(|_| spec.kind == Task::Segmentation),
         },
-        training_row_hash: TrainingRowHash::new(&spec.name, version, seed, &trained.training_patients),
+        training_row_hash: TrainingRowHash::new(&spec.name, version, seed, trained.training_patients),
         files: files.iter().map(|(name, bytes)| ((*name).to_owned(), hex(&Sha256::digest(bytes)))).collect(),
         held_out: held_out.clone(),
     }
@@ -114,18 +145,20 @@ fn card_of(manifest: &EncoderManifest) -> String {
         (Architecture::MobileNetV2, None) => ("convolutional network", "trained from scratch"),
         (Architecture::MobileNetV2, Some(_)) => ("convolutional network", "fine-tuned from ImageNet weights"),
     };
-    line(format!(
-        "A {network} ({}) that turns one {} image, prepared as {} x {} x {}, into {} numbers. It was {course} on one \
-         task: {}. Classes: {}.\n",
-        manifest.architecture,
-        manifest.modality,
-        input.channels,
-        input.height,
-        input.width,
-        manifest.embedding_dim,
-        spec.task,
-        spec.classes.join(", ")
-    ));
+    let shape = format!("{} x {} x {}", input.channels, input.height, input.width);
+    let what =
+        format!("A {network} ({}), {course}. Input: one {} image, {shape}.", manifest.architecture, manifest.modality);
+    line(match spec.kind {
+        Task::Classification => format!(
+            "{what} Output: an embedding of {} numbers. Task: {}. Classes: {}.\n",
+            manifest.embedding_dim,
+            spec.task,
+            spec.classes.join(", ")
+        ),
+        Task::Segmentation => {
+            format!("{what} Output: which pixels are lesion, and the box around them. Task: {}.\n", spec.task)
+        }
+    });
     line("## Data and licence\n".to_owned());
     line(format!("- Source: {}", manifest.data.source));
     line(format!("- Terms: {}", manifest.data.licence));
@@ -143,9 +176,11 @@ fn card_of(manifest: &EncoderManifest) -> String {
     line("## Figures on patients it never saw\n".to_owned());
     figures("", &manifest.held_out).into_iter().for_each(&mut line);
     let (best, run) = (manifest.training.best_epoch, manifest.training.epochs_run);
-    line(match manifest.training.validation_auc {
-        Some(area) => format!(
-            "\nThe weights are those of epoch {best} of {run}, chosen by an area of {area:.3} on training patients kept \
+    let training = &manifest.training;
+    let figure = training.validation_auc.map(|auc| (auc, "an area"));
+    line(match figure.or(training.validation_dice.map(|dice| (dice, "a Dice coefficient"))) {
+        Some((value, name)) => format!(
+            "\nThe weights are those of epoch {best} of {run}, chosen by {name} of {value:.3} on training patients kept \
              aside; that figure chose the epoch and flatters.\n"
         ),
         None => format!("\nThe weights are those after {run} epochs, a number fixed beforehand.\n"),
@@ -188,12 +223,11 @@ fn figures(prefix: &str, value: &Value) -> Vec<String> {
 mod tests {
     use std::ops::ControlFlow;
 
+    use super::super::network::ARCHITECTURE;
     use super::super::spec::tests::blobs;
     use super::super::train::tests::disc_samples;
     use super::super::{Encoder, train_encoder};
     use super::*;
-
-    const ARCHITECTURE: &str = "residual-64";
 
     fn small() -> TrainedEncoder {
         let mut spec = blobs();

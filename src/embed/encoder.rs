@@ -13,7 +13,7 @@ use super::Error;
 use super::augment::channel_last;
 use super::convolution::Grid;
 use super::fine_tuning::FineTuned;
-use super::fine_tuning_spec::Architecture;
+use super::fine_tuning_spec::{Architecture, Task};
 use super::loss::softmax;
 use super::manifest::{EncoderManifest, WEIGHTS_FILE};
 use super::network::{FoldedNetwork, Linear, layers};
@@ -51,6 +51,9 @@ impl Encoder {
     /// [`Error::Safetensors`] and [`Error::Tensor`] for files that are not an encoder of this crate.
     pub fn load(manifest: &[u8], weights: &[u8]) -> Result<Self, Error> {
         let manifest = EncoderManifest::parse(manifest)?;
+        if manifest.spec.kind != Task::Classification {
+            return Err(manifest.wrong("kind", "encoder", &manifest.kind));
+        }
         let found = hex(&Sha256::digest(weights));
         let expected = manifest.files.get(WEIGHTS_FILE).cloned().unwrap_or_default();
         if expected != found {

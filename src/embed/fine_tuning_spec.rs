@@ -19,7 +19,7 @@ impl Architecture {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Residual64 => "residual-64",
+            Self::Residual64 => super::network::ARCHITECTURE,
             Self::MobileNetV2 => "mobilenet-v2",
         }
     }

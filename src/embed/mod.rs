@@ -16,6 +16,7 @@ mod error;
 mod evaluate;
 mod fine_tuning;
 mod fine_tuning_spec;
+mod localiser;
 mod loss;
 mod manifest;
 mod network;
@@ -38,7 +39,10 @@ pub use fine_tuning::TrainingFiles;
 pub use fine_tuning_spec::{
     Architecture, AuxiliaryKind, AuxiliarySpec, FineTuningSpec, InputSpec, Pooling, Task, Transform,
 };
+pub use localiser::{
+    Localiser, Located, LocatedHeldOut, TrainedLocaliser, evaluate_localiser, train_localiser, write_localiser,
+};
 pub use manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash};
-pub use samples::{InputFile, Sample, label_tables, load_samples};
+pub use samples::{InputFile, LesionMask, Sample, label_tables, load_samples};
 pub use spec::{AugmentSpec, EncoderSpec, TrainingSpec};
 pub use train::{EpochReport, TrainedEncoder, train_encoder, train_encoder_with};

@@ -4,11 +4,13 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::imaging::{
-    LesionBox, Prepared, Raster, mask_box, prepare_mammogram_at, prepare_mri_colour_at, prepare_ultrasound_at, read_png,
+    LesionBox, Prepared, Raster, mask_box, prepare_mammogram_at, prepare_mri_colour_at, prepare_ultrasound_at,
+    prepare_whole, read_png,
 };
 use crate::terms::{Modality, PatientId};
 
 use super::Error;
+use super::fine_tuning_spec::Task;
 use super::rows::{Row, check_rows};
 use super::spec::EncoderSpec;
 use super::table::LabelTable;
@@ -28,6 +30,35 @@ pub struct Sample {
     pub auxiliary: Vec<Option<f64>>,
     /// The whole image and the lesion in it, kept where the training moves the box.
     pub whole: Option<(Raster, LesionBox)>,
+    /// The lesion, for a segmentation.
+    pub mask: Option<LesionMask>,
+}
+
+/// The pixels of a lesion in the image as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LesionMask {
+    /// Height of the image.
+    pub rows: usize,
+    /// Width of the image.
+    pub columns: usize,
+    /// `rows × columns`, row after row: true inside the lesion.
+    pub inside: Vec<bool>,
+}
+
+impl LesionMask {
+    /// The mask of a raster whose values above zero are lesion.
+    #[must_use]
+    pub fn of(raster: &Raster) -> Self {
+        let inside = raster.to_grey().pixels.iter().map(|value| *value > 0.0).collect();
+        Self { rows: raster.rows, columns: raster.columns, inside }
+    }
+
+    /// The mask as an image of zeros and ones.
+    #[must_use]
+    pub fn raster(&self) -> Raster {
+        let pixels = self.inside.iter().map(|inside| f32::from(u8::from(*inside))).collect();
+        Raster { rows: self.rows, columns: self.columns, channels: 1, pixels }
+    }
 }
 
 /// A file that a training read, and its hash.
@@ -39,7 +70,7 @@ pub struct InputFile {
     pub sha256: String,
 }
 
-/// The label tables that a specification names, with their hashes.
+/// The label tables and starting weights that a specification names, with their hashes.
 ///
 /// # Errors
 /// [`Error::Io`] when one cannot be read.
@@ -48,8 +79,9 @@ pub fn label_tables(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<InputFile
     let join = dataset.join.as_ref().map(|join| join.table.as_str());
     std::iter::once(dataset.table.as_str())
         .chain(join)
-        .map(|table| {
-            let path = format!("{}/{table}", dataset.root);
+        .map(|table| format!("{}/{table}", dataset.root))
+        .chain(spec.fine_tuning.initial_weights.clone())
+        .map(|path| {
             let full = data_dir.join(&path);
             let bytes = std::fs::read(&full).map_err(|source| Error::Io { path: full, source })?;
             Ok(InputFile { path, sha256: hex(&Sha256::digest(&bytes)) })
@@ -81,13 +113,14 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
         .map(|row| {
             let at = format!("{}: row {}", table.path.display(), row.line);
             prepare(spec, &row)
-                .map(|(prepared, whole)| Sample {
+                .map(|found| Sample {
                     patient: row.patient,
-                    prepared,
+                    prepared: found.prepared,
                     label: row.label,
                     fold: row.fold,
                     auxiliary: row.auxiliary,
-                    whole,
+                    whole: found.whole,
+                    mask: found.mask,
                 })
                 .map_err(|(path, error)| format!("{at}: {}: {error}", path.display()))
         })
@@ -100,24 +133,30 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
     }
 }
 
-/// A prepared image, and the whole image with its lesion box where the training moves the box.
-type PreparedRow = (Prepared, Option<(Raster, LesionBox)>);
+/// A prepared image, and what the training needs beside it.
+struct Found {
+    prepared: Prepared,
+    whole: Option<(Raster, LesionBox)>,
+    mask: Option<LesionMask>,
+}
 
 /// Reads and prepares the image of one row; an error comes with the file it is about.
-fn prepare(spec: &EncoderSpec, row: &Row) -> Result<PreparedRow, (PathBuf, crate::imaging::Error)> {
+fn prepare(spec: &EncoderSpec, row: &Row) -> Result<Found, (PathBuf, crate::imaging::Error)> {
     let read = |path: &Path| read_png(path).map_err(|error| (path.to_owned(), error));
     let raster = read(&row.image)?;
     let [_, side, _] = spec.input_shape();
-    let alone = |prepared| (prepared, None);
+    let alone = |prepared| Found { prepared, whole: None, mask: None };
+    let mask = || row.mask.as_ref().map(|path| read(path)).transpose();
+    if spec.kind == Task::Segmentation {
+        let mask = mask()?.map(|mask| LesionMask::of(&mask));
+        return Ok(Found { prepared: prepare_whole(&raster, side), whole: None, mask });
+    }
     match spec.modality {
         Modality::Ultrasound => {
-            let lesion = match row.mask.as_ref().filter(|_| !spec.input.whole) {
-                Some(path) => mask_box(&read(path)?),
-                None => None,
-            };
+            let lesion = if spec.input.whole { None } else { mask()?.as_ref().and_then(mask_box) };
             let prepared = prepare_ultrasound_at(&raster, lesion, side, spec.input.margin);
             let moved = lesion.filter(|_| spec.augment.crop_jitter > 0.0);
-            Ok((prepared, moved.map(|lesion| (raster.to_grey(), lesion))))
+            Ok(Found { prepared, whole: moved.map(|lesion| (raster.to_grey(), lesion)), mask: None })
         }
         Modality::Mri => prepare_mri_colour_at(&raster, side).map(alone).map_err(|error| (row.image.clone(), error)),
         Modality::Mammography => Ok(alone(prepare_mammogram_at(&raster, row.laterality, side))),

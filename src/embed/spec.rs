@@ -165,12 +165,24 @@ impl EncoderSpec {
         [channels, side, side]
     }
 
-    /// Length of an embedding.
+    /// Length of an embedding; 0 for a segmentation, which makes none.
     #[must_use]
     pub fn embedding_dim(&self) -> usize {
-        match self.architecture {
-            Architecture::Residual64 => super::encoder::EMBEDDING_DIM,
-            Architecture::MobileNetV2 => self.fine_tuning.embedding_dim,
+        match (self.kind, self.architecture) {
+            (Task::Segmentation, _) => 0,
+            (_, Architecture::Residual64) => super::encoder::EMBEDDING_DIM,
+            (_, Architecture::MobileNetV2) => self.fine_tuning.embedding_dim,
+        }
+    }
+
+    /// The error of a specification whose kind is not the one that is trained.
+    pub(super) fn another_kind(&self, wanted: Task) -> Error {
+        let word = |task: Task| if task == Task::Classification { "classification" } else { "segmentation" };
+        Error::SpecValue {
+            name: self.name.clone(),
+            key: "kind",
+            expected: word(wanted).to_owned(),
+            found: word(self.kind).to_owned(),
         }
     }
 
@@ -316,6 +328,38 @@ weight_decay = 0.01
 validation_fraction = 0.2
 "#;
 
+    /// What makes the specification one of a fine-tuned network with attention and two more tasks.
+    pub(in crate::embed) const MULTITASK: &str = r#"
+[input]
+side = 32
+[fine_tuning]
+embedding_dim = 8
+pooling = "attention"
+chunk = 4
+ema = 0.9
+clip_norm = 5.0
+[[auxiliary]]
+name = "shade"
+column = "shade"
+kind = "class"
+levels = { a = "light", b = "middle", c = "strong" }
+missing = [""]
+weight = 0.5
+[[auxiliary]]
+name = "radius"
+column = "radius"
+kind = "number"
+transform = "log1p"
+missing = [""]
+weight = 0.25
+"#;
+
+    /// [`TEXT`] and [`MULTITASK`] together.
+    pub(in crate::embed) fn multitask() -> EncoderSpec {
+        let text = TEXT.replace("positive", "architecture = \"mobilenet-v2\"\npositive");
+        EncoderSpec::parse(&format!("{text}{MULTITASK}"), Path::new("blobs.toml")).unwrap()
+    }
+
     pub(in crate::embed) fn blobs() -> EncoderSpec {
         EncoderSpec::parse(TEXT, Path::new("blobs.toml")).unwrap()
     }
@@ -333,10 +377,28 @@ validation_fraction = 0.2
             ("held_out = [4]", "held_out = [5]", "dataset.folds.held_out"),
             ("validation_fraction = 0.2", "validation_fraction = 0.9", "training.validation_fraction"),
             ("positive = \"bright\"", "positive = \"blue\"", "positive"),
+            ("[dataset]\n", "[input]\nside = 100\n[dataset]\n", "input.side"),
+            ("[dataset]\n", "kind = \"segmentation\"\n[dataset]\n", "architecture"),
+            ("[dataset]\n", "[fine_tuning]\nema = 0.9\n[dataset]\n", "architecture"),
+            ("[dataset]\n", "[augment]\ncrop_jitter = 0.1\n[dataset]\n", "augment.crop_jitter"),
         ] {
             let error = EncoderSpec::parse(&TEXT.replace(from, to), Path::new("b.toml")).unwrap_err().to_string();
             assert!(error.contains(key), "{error}");
         }
+    }
+
+    #[test]
+    fn a_specification_from_before_fine_tuning_means_what_it_meant() {
+        let spec = blobs();
+        assert_eq!((spec.architecture, spec.kind), (Architecture::Residual64, Task::Classification));
+        assert_eq!((spec.input_shape(), spec.embedding_dim(), spec.input.margin), ([1, 64, 64], 32, 0.2));
+        let spec = multitask();
+        assert_eq!((spec.input_shape(), spec.embedding_dim()), ([1, 32, 32], 8));
+        assert_eq!(spec.auxiliary[0].classes(), ["light", "middle", "strong"]);
+        assert_eq!(spec.auxiliary[0].value("b"), Ok(Some(1.0)));
+        assert_eq!(spec.auxiliary[1].value("0"), Ok(Some(0.0)));
+        assert_eq!(spec.auxiliary[1].value(""), Ok(None));
+        assert!(spec.auxiliary[0].value("d").is_err() && spec.auxiliary[1].value("-2").is_err());
     }
 
     #[test]

@@ -241,38 +241,72 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::{Path, PathBuf};
 
-    use sha2::{Digest, Sha256};
+    use serde::Deserialize;
 
     use super::*;
 
-    /// The shared ImageNet weights; `None` (and a line) where they are absent.
-    pub(in crate::embed) fn shared_weights(name: &str) -> Option<Vec<u8>> {
+    /// The name of the shared per-channel file.
+    pub(in crate::embed) const SHARED: &str = "images/weights_mobilenet/tf2_mobilenet_v2_1.0_224_ptq.tflite";
+
+    /// The data folder, when it holds the shared ImageNet weights; else a line says that a test is skipped.
+    pub(in crate::embed) fn shared_data() -> Option<PathBuf> {
         let data = std::env::var_os("REGIMEN_DATA")
             .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-        let path = data.join("images/weights_mobilenet").join(name);
-        let bytes = std::fs::read(&path).ok();
-        if bytes.is_none() {
-            println!("skipped: {} is absent", path.display());
+        let found = data.join(SHARED).is_file();
+        if !found {
+            println!("skipped: {SHARED} is not under {}", data.display());
         }
-        bytes
+        found.then_some(data)
+    }
+
+    #[derive(Deserialize)]
+    struct Reference {
+        files: BTreeMap<String, BTreeMap<String, [f64; 3]>>,
     }
 
     #[test]
-    #[ignore]
-    fn dump() {
-        for name in ["tf2_mobilenet_v2_1.0_224_ptq.tflite", "mobilenet_v2_1.0_224_quant.tflite"] {
-            let Some(bytes) = shared_weights(name) else { return };
-            let tensors = mobilenet_v2_tensors(&bytes).unwrap();
-            let mut out = Vec::new();
-            for (shape, values) in tensors.values() {
-                println!("{shape:?}");
-                out.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    fn every_tensor_is_that_of_the_tflite_package() {
+        let Some(data) = shared_data() else { return };
+        let reference: Reference =
+            serde_json::from_str(include_str!("../../tests/reference/mobilenet_v2_tflite.json")).unwrap();
+        for (file, tensors) in reference.files {
+            let bytes = std::fs::read(data.join("images/weights_mobilenet").join(&file)).unwrap();
+            let found = mobilenet_v2_tensors(&bytes).unwrap();
+            assert_eq!(found.keys().collect::<Vec<_>>(), tensors.keys().collect::<Vec<_>>());
+            for (name, [sum, squares, weighted]) in tensors {
+                let values = &found[&name].1;
+                let total = |f: &dyn Fn(usize, f64) -> f64| -> f64 {
+                    values.iter().enumerate().map(|(i, &v)| f(i, f64::from(v))).sum()
+                };
+                // The position weighs in by a sine, so that two values swapped do not pass. f32 rounding of each value
+                // moves a sum by at most 1e-7 of the sum of sizes.
+                let size = total(&|_, v| v.abs());
+                for (ours, theirs) in [(total(&|_, v| v), sum), (total(&|i, v| v * (i as f64).sin()), weighted)] {
+                    assert!((ours - theirs).abs() <= 1e-6 * size, "{file} {name}: {ours} {theirs}");
+                }
+                assert!((total(&|_, v| v * v) / squares - 1.0).abs() < 1e-6, "{file} {name}");
             }
-            std::fs::write(format!("/tmp/lab/training/{name}.bin"), &out).unwrap();
-            println!("{} {:x?}", tensors.len(), Sha256::digest(&out));
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_refused_and_never_panics() {
+        assert!(mobilenet_v2_tensors(b"").is_err() && mobilenet_v2_tensors(b"....TFL3").is_err());
+        let Some(data) = shared_data() else { return };
+        let bytes = std::fs::read(data.join(SHARED)).unwrap();
+        // The last kilobytes belong to the classifier and to names, which are not read.
+        for length in (0..bytes.len() - 10_000).step_by(bytes.len() / 60) {
+            assert!(mobilenet_v2_tensors(&bytes[..length]).is_err(), "{length}");
+        }
+        // Offsets and tables lie at both ends of the file; a flipped byte there may or may not be noticed.
+        let mut flipped = bytes.clone();
+        for at in (0..200).chain((bytes.len() - 40_000..bytes.len()).step_by(997)) {
+            flipped[at] ^= 0xff;
+            let _ = mobilenet_v2_tensors(&flipped);
+            flipped[at] ^= 0xff;
         }
     }
 }

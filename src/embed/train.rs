@@ -16,8 +16,8 @@ use super::augment::augmented;
 use super::convolution::Grid;
 use super::early_stopping::{patients_aside, validation_auc};
 use super::encoder::{EMBEDDING_DIM, Encoder};
-use super::fine_tuning::{TrainingFiles, fine_tune};
-use super::fine_tuning_spec::Architecture;
+use super::fine_tuning::{Classification, FineTuned, TrainingFiles, fine_tune};
+use super::fine_tuning_spec::{Architecture, Task};
 use super::loss::weighted_cross_entropy;
 use super::network::FoldedNetwork;
 use super::samples::{InputFile, Sample};
@@ -36,12 +36,13 @@ pub struct EpochReport {
     pub loss: f64,
     /// Learning rate of the new layers at the end of the epoch.
     pub learning_rate: f64,
-    /// Mean one-against-rest area under the ROC curve over the inner validation images; `None` without any.
-    pub validation_auc: Option<f64>,
-    /// Mean of `validation_auc` over the last `smoothed_epochs` epochs of the specification; it chooses the epoch.
-    pub smoothed_auc: Option<f64>,
-    /// True when these weights are the ones to keep so far: the best by `smoothed_auc` once that many epochs are done,
-    /// the last ones without validation.
+    /// Over the inner validation images: mean one-against-rest area under the ROC curve, or mean Dice coefficient of a
+    /// segmentation; `None` without any.
+    pub validation: Option<f64>,
+    /// Mean of `validation` over the last `smoothed_epochs` epochs of the specification; it chooses the epoch.
+    pub smoothed: Option<f64>,
+    /// True when these weights are the ones to keep so far: the best by `smoothed` once that many epochs are done, the
+    /// last ones without validation.
     pub best: bool,
 }
 
@@ -66,37 +67,43 @@ pub struct TrainedEncoder {
     pub curves: Vec<EpochReport>,
 }
 
-/// Keeps the encoder of the best epoch.
-pub(super) struct Chooser<'a> {
+/// Keeps the network of the best epoch.
+pub(super) struct Chooser<'a, T> {
     settings: &'a TrainingSpec,
-    curves: Vec<EpochReport>,
-    best: Option<(EpochReport, Encoder)>,
+    pub curves: Vec<EpochReport>,
+    pub best: Option<(EpochReport, T)>,
 }
 
-impl<'a> Chooser<'a> {
+/// A finished training: the network of its best epoch, that epoch, and all of them.
+pub(super) struct Course<T> {
+    pub kept: T,
+    pub best: EpochReport,
+    pub curves: Vec<EpochReport>,
+}
+
+impl<'a, T> Chooser<'a, T> {
     pub fn new(settings: &'a TrainingSpec) -> Self {
         Self { settings, curves: Vec::new(), best: None }
     }
 
-    /// Reports an epoch and keeps its encoder when it is the best so far.
+    /// Reports an epoch and keeps its network when it is the best so far.
     pub fn judge(
         &mut self,
-        epoch: usize,
         loss: f64,
         learning_rate: f64,
-        area: Option<f64>,
-        encoder: Encoder,
+        validation: Option<f64>,
+        network: impl FnOnce() -> T,
     ) -> EpochReport {
+        let epoch = self.curves.len() + 1;
         let window = self.settings.smoothed_epochs.min(self.settings.epochs);
-        let areas: Vec<f64> =
-            area.into_iter().chain(self.curves.iter().rev().filter_map(|r| r.validation_auc)).collect();
-        let recent: Vec<f64> = areas.into_iter().take(window).collect();
-        let smoothed_auc = area.map(|_| recent.iter().sum::<f64>() / recent.len() as f64);
-        let before = self.best.as_ref().map(|(report, _)| report.smoothed_auc);
-        let best = area.is_none() || (epoch >= window && before.is_none_or(|before| smoothed_auc > before));
-        let report = EpochReport { epoch, loss, learning_rate, validation_auc: area, smoothed_auc, best };
+        let earlier = self.curves.iter().rev().filter_map(|report| report.validation);
+        let recent: Vec<f64> = validation.into_iter().chain(earlier).take(window).collect();
+        let smoothed = validation.map(|_| recent.iter().sum::<f64>() / recent.len() as f64);
+        let before = self.best.as_ref().map(|(report, _)| report.smoothed);
+        let best = validation.is_none() || (epoch >= window && before.is_none_or(|before| smoothed > before));
+        let report = EpochReport { epoch, loss, learning_rate, validation, smoothed, best };
         if best {
-            self.best = Some((report, encoder));
+            self.best = Some((report, network()));
         }
         self.curves.push(report);
         report
@@ -108,19 +115,10 @@ impl<'a> Chooser<'a> {
         self.best.as_ref().is_some_and(|(report, _)| last - report.epoch >= self.settings.patience)
     }
 
-    /// The encoder of the best epoch, with what its manifest says.
-    pub fn finish(self, spec: &EncoderSpec, usable: &[&Sample]) -> Result<TrainedEncoder, Error> {
-        let (best, encoder) = self.best.ok_or(Error::Interrupted { epoch: 0 })?;
-        Ok(TrainedEncoder {
-            spec: spec.clone(),
-            encoder,
-            training_patients: usable.iter().map(|sample| sample.patient.clone()).collect(),
-            n_images: usable.len(),
-            epochs_run: self.curves.len(),
-            best,
-            inputs: Vec::new(),
-            curves: self.curves,
-        })
+    /// The network of the best epoch.
+    pub fn finish(self) -> Result<Course<T>, Error> {
+        let (best, kept) = self.best.ok_or(Error::Interrupted { epoch: 0 })?;
+        Ok(Course { kept, best, curves: self.curves })
     }
 }
 
@@ -153,21 +151,44 @@ pub fn train_encoder_with(
     files: &TrainingFiles,
     progress: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<TrainedEncoder, Error> {
+    if spec.kind != Task::Classification {
+        return Err(spec.another_kind(Task::Classification));
+    }
+    let usable = training_samples(spec, samples)?;
+    let course = match spec.architecture {
+        Architecture::Residual64 => train_residual(spec, &usable, progress)?,
+        Architecture::MobileNetV2 => {
+            let tuned = fine_tune::<Classification>(spec, &usable, files, progress)?;
+            let encoder = Encoder::fine_tuned(spec, FineTuned::new(spec, tuned.kept)?)?;
+            Course { kept: encoder, best: tuned.best, curves: tuned.curves }
+        }
+    };
+    Ok(TrainedEncoder {
+        spec: spec.clone(),
+        encoder: course.kept,
+        training_patients: usable.iter().map(|sample| sample.patient.clone()).collect(),
+        n_images: usable.len(),
+        epochs_run: course.curves.len(),
+        best: course.best,
+        inputs: Vec::new(),
+        curves: course.curves,
+    })
+}
+
+/// The samples outside the held-out folds, each of the shape of the specification.
+pub(super) fn training_samples<'a>(spec: &EncoderSpec, samples: &'a [Sample]) -> Result<Vec<&'a Sample>, Error> {
     let held_out: BTreeSet<u32> = spec.dataset.folds.held_out.iter().copied().collect();
     let usable: Vec<&Sample> =
         samples.iter().filter(|sample| !sample.fold.is_some_and(|fold| held_out.contains(&fold))).collect();
     check_shapes(spec, &usable)?;
-    match spec.architecture {
-        Architecture::Residual64 => train_residual(spec, &usable, progress),
-        Architecture::MobileNetV2 => fine_tune(spec, &usable, files, progress),
-    }
+    Ok(usable)
 }
 
 fn train_residual(
     spec: &EncoderSpec,
     usable: &[&Sample],
     progress: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
-) -> Result<TrainedEncoder, Error> {
+) -> Result<Course<Encoder>, Error> {
     // The products are small: handing their parts between threads costs more than it saves (eight times the wall time on
     // two busy cores), and a pool of one keeps candle's own products on one thread.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| Error::Threads(e.to_string()))?;
@@ -175,7 +196,7 @@ fn train_residual(
     let mut chooser = Chooser::new(&spec.training);
     for epoch in 1..=spec.training.epochs {
         let (loss, rate, encoder, area) = pool.install(|| training.epoch(epoch))?;
-        let report = chooser.judge(epoch, loss, rate, area, encoder);
+        let report = chooser.judge(loss, rate, area, || encoder);
         if progress(&report).is_break() {
             return Err(Error::Interrupted { epoch });
         }
@@ -183,7 +204,7 @@ fn train_residual(
             break;
         }
     }
-    chooser.finish(spec, usable)
+    chooser.finish()
 }
 
 /// What one epoch hands to the next.
@@ -333,6 +354,7 @@ pub(super) mod tests {
                     fold: Some(1 + (patient / 2) % 4),
                     auxiliary: Vec::new(),
                     whole: None,
+                    mask: None,
                 });
             }
         }
@@ -375,7 +397,7 @@ pub(super) mod tests {
         let encoder = train_encoder(&spec, &samples, &mut quiet).unwrap().encoder;
         let images: Vec<Prepared> = samples.into_iter().map(|sample| sample.prepared).collect();
         let together = encoder.embed(&images).unwrap();
-        let alone: Vec<_> = images.chunks(1).map(|one| encoder.embed(one).unwrap()[0]).collect();
+        let alone: Vec<_> = images.chunks(1).map(|one| encoder.embed(one).unwrap()[0].clone()).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         assert_eq!(together, alone);
         assert_eq!(together, pool.install(|| encoder.embed(&images)).unwrap());

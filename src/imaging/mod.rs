@@ -29,6 +29,7 @@ mod sniff;
 mod study;
 #[cfg(test)]
 mod synthetic;
+mod whole;
 
 pub use dicom::DicomFile;
 pub use display::{display_raster, modality_raster};
@@ -45,3 +46,4 @@ pub use prepare::{
 pub use raster::{Raster, read_png};
 pub use scan::scan_folder;
 pub use study::{Study, StudyImage, group_studies};
+pub use whole::{WholeFrame, largest_lesion, prepare_whole};

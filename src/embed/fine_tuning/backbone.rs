@@ -169,106 +169,107 @@ fn gather(layer: &Convolution, grid: Grid, map: &[f32], patches: &mut Vec<f32>) 
 
 #[cfg(test)]
 mod tests {
-    use rand::{RngExt, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
+    use serde::Deserialize;
 
     use super::*;
 
-    #[test]
-    #[ignore]
-    fn time() {
-        let mut layout = Layout::default();
-        let backbone = Backbone::new(1, 19, &mut layout);
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let parameters = layout.draw(&mut rng);
-        for images in [1, 2, 4, 8] {
-            let grid = Grid { images, rows: 128, columns: 128, channels: 1 };
-            let pixels: Vec<f32> = (0..grid.pixels()).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect();
-            let mut space = Workspace::default();
-            let mut gradient = vec![0.0; layout.len()];
-            let (mut forward, mut all) = (f64::MAX, f64::MAX);
-            let now = || {
-                let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-                stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e6
-            };
-            for _ in 0..8 {
-                let start = now();
-                backbone.forward(&parameters, &pixels, grid, &mut space);
-                let half = (now() - start) / images as f64;
-                let top = backbone.after(18, &space).0.to_vec();
-                backbone.backward(&parameters, &mut space, [(18, top)].into(), &mut gradient);
-                let whole = (now() - start) / images as f64;
-                (forward, all) = (forward.min(half), all.min(whole));
+    #[derive(Deserialize)]
+    struct Reference {
+        rows: usize,
+        columns: usize,
+        features: Vec<f64>,
+        after_block_3: [f64; 2],
+        gradients: BTreeMap<String, [f64; 2]>,
+    }
+
+    /// The parameters that the reference script also makes: sines scaled to each layer's inputs.
+    fn parameters(layout: &Layout) -> Vec<f32> {
+        let mut values = vec![0.0; layout.len()];
+        for (number, slot) in layout.slots.iter().enumerate() {
+            let inputs: usize = slot.shape.iter().skip(1).product();
+            let spread = if slot.decayed { (4.0 / inputs as f64).sqrt() } else { 0.1 };
+            for (i, cell) in values[slot.range.clone()].iter_mut().enumerate() {
+                *cell = (spread * (0.7 * i as f64 + 0.3 * (i / 7) as f64 + number as f64).sin()) as f32;
             }
-            println!("{images} images: forward {forward:.2} ms, with backward {all:.2} ms per image");
+        }
+        values
+    }
+
+    #[test]
+    fn maps_and_gradients_are_those_of_pytorch() {
+        let reference: Reference =
+            serde_json::from_str(include_str!("../../../tests/reference/mobilenet_v2_gradient.json")).unwrap();
+        let mut layout = Layout::default();
+        let backbone = Backbone::new(3, 19, &mut layout);
+        let parameters = parameters(&layout);
+        let grid = Grid { images: 2, rows: reference.rows, columns: reference.columns, channels: 3 };
+        let images: Vec<f32> = (0..grid.pixels() * 3).map(|i| (0.37 * i as f64).cos() as f32).collect();
+        let mut space = Workspace::default();
+        // Twice, so that a workspace that has been used is tested too.
+        for _ in 0..2 {
+            backbone.forward(&parameters, &images, grid, &mut space);
+            let (map, top) = backbone.after(18, &space);
+            let pixels = top.rows * top.columns;
+            let largest = reference.features.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+            for (k, expected) in reference.features.iter().enumerate() {
+                // The features of the first image, every tenth channel.
+                let channel = map.iter().skip(10 * k).step_by(top.channels).take(pixels);
+                let mean = channel.map(|&v| f64::from(v)).sum::<f64>() / pixels as f64;
+                // f32 sums over 53 layers in another order.
+                assert!((mean - expected).abs() < 1e-4 * largest, "feature {k}: {mean} {expected}");
+            }
+            let (skip, skip_grid) = backbone.after(3, &space);
+            let skip_slope: Vec<f32> = (0..skip.len()).map(|i| ((0.11 * i as f64).sin() * 0.01) as f32).collect();
+            let sums = |values: &[f32]| {
+                let weighted = values.iter().enumerate().map(|(i, &v)| f64::from(v) * (0.01 * i as f64).cos());
+                [values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt(), weighted.sum()]
+            };
+            let found = sums(skip);
+            assert!((found[0] / reference.after_block_3[0] - 1.0).abs() < 1e-5 && skip_grid.channels == 24);
+            let slope: Vec<f32> =
+                (0..map.len()).map(|i| ((i % top.channels) as f64).cos() as f32 / pixels as f32).collect();
+            let mut gradient = vec![f32::NAN; layout.len()];
+            let slopes = BTreeMap::from([(18, slope), (3, skip_slope)]);
+            backbone.backward(&parameters, &mut space, slopes, &mut gradient);
+            for slot in &layout.slots {
+                let [length, weighted] = sums(&gradient[slot.range.clone()]);
+                let [their_length, their_weighted] = reference.gradients[&slot.name];
+                assert!((length / their_length - 1.0).abs() < 1e-3, "{}: {length} {their_length}", slot.name);
+                assert!(
+                    (weighted - their_weighted).abs() < 1e-3 * their_length * 3.0,
+                    "{}: {weighted} {their_weighted}",
+                    slot.name
+                );
+            }
         }
     }
-}
 
-#[cfg(test)]
-mod profile {
-    use super::*;
+    /// Speed of this machine's one thread; run with `--ignored --nocapture`.
     #[test]
-    #[ignore]
-    fn kinds() {
-        let now = || {
-            let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-            stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e6
-        };
-        let images = 4;
-        let mut grid = Grid { images, rows: 128, columns: 128, channels: 1 };
-        let mut patches = Vec::new();
-        let mut sums = [0f64; 8];
-        for layer in mobilenet_v2(1).iter().flat_map(|b| &b.layers) {
-            let out = layer.output(grid);
-            let map = vec![0.5f32; grid.pixels() * grid.channels];
-            let weight = vec![0.01f32; layer.weight_shape().iter().product()];
-            let mut y = vec![0f32; out.pixels() * out.channels];
-            let bias = vec![0.0; layer.outputs];
-            let mut best = [f64::MAX; 4];
-            for _ in 0..5 {
-                let t = now();
-                convolve(layer, grid, &map, &weight, &mut patches, &mut y);
-                best[0] = best[0].min(now() - t);
-                let t = now();
-                add_bias(&mut y, &bias, layer.clipped);
-                best[1] = best[1].min(now() - t);
-                let mut slope = vec![0.1f32; y.len()];
-                let mut bs = vec![0.0; layer.outputs];
-                let t = now();
-                clip(&mut slope, &y);
-                sum_rows(&slope, &mut bs);
-                best[2] = best[2].min(now() - t);
-                let mut ms = vec![0.0; if layer.kind == Kind::Full { 0 } else { map.len() }];
-                let mut ws = weight.clone();
-                let t = now();
-                spread(layer, grid, (&map, &patches), &weight, &slope, (&mut ms, &mut ws));
-                best[3] = best[3].min(now() - t);
+    #[ignore = "a measurement"]
+    fn milliseconds_per_image() {
+        let mut layout = Layout::default();
+        let backbone = Backbone::new(1, 19, &mut layout);
+        let parameters = parameters(&layout);
+        for images in [1, 4, 8] {
+            let grid = Grid { images, rows: 128, columns: 128, channels: 1 };
+            let pixels: Vec<f32> = (0..grid.pixels()).map(|i| (0.37 * i as f64).cos() as f32).collect();
+            let (mut space, mut gradient) = (Workspace::default(), vec![0.0; layout.len()]);
+            let (mut forward, mut all) = (f64::MAX, f64::MAX);
+            for _ in 0..10 {
+                let start = std::time::Instant::now();
+                backbone.forward(&parameters, &pixels, grid, &mut space);
+                forward = forward.min(start.elapsed().as_secs_f64());
+                let top = backbone.after(18, &space).0.to_vec();
+                backbone.backward(&parameters, &mut space, [(18, top)].into(), &mut gradient);
+                all = all.min(start.elapsed().as_secs_f64());
             }
-            let mac = out.pixels() * layer.weight_shape().iter().product::<usize>()
-                / if layer.kind == Kind::Depthwise { 1 } else { 1 };
+            let per = 1e3 / images as f64;
             println!(
-                "{:24} {:?} {}x{} {}->{} s{} fwd {:.3} bias {:.3} clip {:.3} bwd {:.3} ms/image; GMAC/s fwd {:.1} bwd {:.1}",
-                layer.name,
-                layer.kind,
-                out.rows,
-                out.columns,
-                layer.inputs,
-                layer.outputs,
-                layer.stride,
-                best[0] / 4.0,
-                best[1] / 4.0,
-                best[2] / 4.0,
-                best[3] / 4.0,
-                mac as f64 / best[0] / 1e6,
-                2.0 * mac as f64 / best[3] / 1e6
+                "{images} images of 128 x 128: forward {:.2} ms, with backward {:.2} ms each",
+                forward * per,
+                all * per
             );
-            let k = if layer.kind == Kind::Depthwise { 4 } else { 0 };
-            for i in 0..4 {
-                sums[k + i] += best[i] / 4.0;
-            }
-            grid = out;
         }
-        println!("dense fwd bias clip bwd {:?}\ndepthwise {:?}", &sums[..4], &sums[4..]);
     }
 }

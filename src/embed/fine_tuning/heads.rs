@@ -199,3 +199,83 @@ impl Heads {
         Ok((f64::from(loss.to_scalar::<f32>()?), slope.flatten_all()?.to_vec1::<f32>()?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::spec::tests::multitask;
+    use super::*;
+
+    fn wave(count: usize, pace: f32) -> Vec<f32> {
+        (0..count).map(|i| (i as f32 * pace).sin()).collect()
+    }
+
+    fn targets(dim: usize) -> Targets {
+        Targets {
+            classes: vec![0, 1, 1],
+            weights: vec![0.2, 0.3, 0.5],
+            auxiliary: vec![(vec![2.0, 0.0, 0.0], vec![0.6, 0.0, 0.4]), (vec![0.5, -1.0, 0.0], vec![0.5, 0.5, 0.0])],
+            bags: vec![(0..2, 1, 0.7), (2..3, 0, 0.3)],
+            mask: wave(3 * dim, 0.9).into_iter().map(|x| if x > -0.5 { 1.25 } else { 0.0 }).collect(),
+            smoothing: 0.1,
+        }
+    }
+
+    #[test]
+    fn gradients_of_all_heads_agree_with_finite_differences() {
+        let spec = multitask();
+        let mut layout = Layout::default();
+        let heads = Heads::new(&spec, &mut layout);
+        let dim = spec.fine_tuning.embedding_dim;
+        let parameters: Vec<f32> = wave(layout.len(), 0.83).into_iter().map(|x| 0.2 * x).collect();
+        let features: Vec<f32> = wave(3 * FEATURES, 0.31).into_iter().map(|x| 0.3 * x.abs()).collect();
+        let loss = |parameters: &[f32], features: &[f32]| {
+            let mut gradient = vec![f32::NAN; layout.len()];
+            let (loss, slope) =
+                heads.loss(&layout, parameters, features.to_vec(), &targets(dim), &[0.5, 0.25], &mut gradient).unwrap();
+            (loss, slope, gradient)
+        };
+        let (_, slope, gradient) = loss(&parameters, &features);
+        let moved = |values: &[f32], slope: &[f32], sign: f32| -> Vec<f32> {
+            let length = slope.iter().map(|s| s * s).sum::<f32>().sqrt();
+            values.iter().zip(slope).map(|(v, s)| v + sign * 1e-3 * s / length).collect()
+        };
+        // Along a gradient itself the slope of the loss is the gradient's length.
+        for slot in &layout.slots {
+            let mut own = vec![0.0; layout.len()];
+            own[slot.range.clone()].copy_from_slice(&gradient[slot.range.clone()]);
+            let length = own.iter().map(|s| f64::from(s * s)).sum::<f64>().sqrt();
+            if slot.name.ends_with("moments") || slot.name == "attention.score.bias" {
+                // A constant, and a bias that softmax takes out again.
+                assert!(length < 1e-6, "{}: {length}", slot.name);
+                continue;
+            }
+            let up = loss(&moved(&parameters, &own, 1.0), &features).0;
+            let down = loss(&moved(&parameters, &own, -1.0), &features).0;
+            let found = (up - down) / 2e-3;
+            assert!((found - length).abs() < 0.02 * length + 1e-4, "{}: {found} {length}", slot.name);
+        }
+        let length = slope.iter().map(|s| f64::from(s * s)).sum::<f64>().sqrt();
+        let found = (loss(&parameters, &moved(&features, &slope, 1.0)).0
+            - loss(&parameters, &moved(&features, &slope, -1.0)).0)
+            / 2e-3;
+        assert!((found - length).abs() < 0.02 * length, "features: {found} {length}");
+    }
+
+    #[test]
+    fn attention_shares_sum_to_one_and_do_not_depend_on_the_order_of_images() {
+        let spec = multitask();
+        let mut layout = Layout::default();
+        let heads = Heads::new(&spec, &mut layout);
+        let tensors = heads.tensors(&layout, &wave(layout.len(), 0.83)).unwrap();
+        let dim = spec.fine_tuning.embedding_dim;
+        let rows = wave(3 * dim, 0.37);
+        let shares = |rows: &[f32]| {
+            let rows = Tensor::from_slice(rows, (3, dim), &Device::Cpu).unwrap();
+            heads.attention(&tensors, &rows).unwrap().to_vec1::<f32>().unwrap()
+        };
+        let found = shares(&rows);
+        let turned = shares(&[&rows[2 * dim..], &rows[..2 * dim]].concat());
+        assert!((found.iter().sum::<f32>() - 1.0).abs() < 1e-6 && found.iter().any(|s| (s - 1.0 / 3.0).abs() > 1e-3));
+        assert!((found[2] - turned[0]).abs() < 1e-6 && (found[0] - turned[1]).abs() < 1e-6);
+    }
+}

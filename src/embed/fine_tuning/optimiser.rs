@@ -97,3 +97,70 @@ pub(super) fn rate_at(peak: f64, place: f64, warm_up: f64, epochs: f64) -> f64 {
     let left = ((place - warm_up) / (epochs - warm_up).max(1e-9)).clamp(0.0, 1.0);
     peak * rise * (0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * left).cos()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Reference {
+        gradients: Vec<Vec<f32>>,
+        start: Vec<f32>,
+        rate: f64,
+        weight_decay: f64,
+        after: Vec<Vec<f64>>,
+    }
+
+    #[test]
+    fn steps_are_those_of_pytorchs_adamw() {
+        let reference: Reference = serde_json::from_str(include_str!("../../../tests/reference/adamw.json")).unwrap();
+        let mut layout = Layout::default();
+        // A weight of four that decays at the full rate, and a bias of two that does not.
+        layout.add("new", &[2, 2], false);
+        let mut optimiser = Optimiser::new(reference.start.clone());
+        let step = Step {
+            rate: reference.rate,
+            backbone_rate: 0.1,
+            weight_decay: reference.weight_decay,
+            clip_norm: 0.0,
+            ema: 0.0,
+        };
+        for (gradient, after) in reference.gradients.iter().zip(&reference.after) {
+            optimiser.step(&layout, gradient, step);
+            for (ours, theirs) in optimiser.parameters.iter().zip(after) {
+                assert!((f64::from(*ours) - theirs).abs() < 1e-6, "{ours} {theirs}");
+            }
+        }
+        assert_eq!(optimiser.average, optimiser.parameters);
+    }
+
+    #[test]
+    fn a_long_gradient_is_shortened_and_a_short_one_is_not() {
+        assert_eq!(shrink(&[3.0, 4.0], 2.5), 0.5);
+        assert_eq!((shrink(&[3.0, 4.0], 6.0), shrink(&[3.0, 4.0], 0.0)), (1.0, 1.0));
+    }
+
+    #[test]
+    fn the_rate_rises_and_falls_to_a_hundredth() {
+        assert!((rate_at(1.0, 0.0, 2.0, 10.0) - 0.05).abs() < 1e-12);
+        assert!((rate_at(1.0, 2.0, 2.0, 10.0) - 1.0).abs() < 1e-12);
+        assert!((rate_at(1.0, 6.0, 2.0, 10.0) - 0.505).abs() < 1e-12);
+        assert!((rate_at(1.0, 10.0, 2.0, 10.0) - 0.01).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_average_follows_the_weights_and_leaves_constants_alone() {
+        let mut layout = Layout::default();
+        layout.add("pretrained", &[1, 1], true);
+        layout.add_constants("constant", 1);
+        let mut optimiser = Optimiser::new(vec![1.0, 0.0, 0.3]);
+        let step = Step { rate: 0.1, backbone_rate: 0.1, weight_decay: 0.0, clip_norm: 0.0, ema: 0.9 };
+        optimiser.step(&layout, &[1.0, 0.0, 0.0], step);
+        // The first AdamW step is the rate: 0.1 × 0.1 for a pretrained weight; the average keeps a tenth of the start.
+        assert!((optimiser.parameters[0] - 0.99).abs() < 1e-6);
+        assert!((optimiser.average[0] - (0.1 + 0.9 * 0.99)).abs() < 1e-6);
+        assert_eq!((optimiser.parameters[2], optimiser.average[2]), (0.3, 0.3));
+    }
+}
