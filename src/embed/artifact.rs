@@ -1,16 +1,25 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Error;
-use super::encoder::{EMBEDDING_DIM, network_bytes};
-use super::manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash, WEIGHTS_FILE};
-use super::network::ARCHITECTURE;
-use super::samples::hex;
-use super::train::TrainedEncoder;
+use crate::terms::PatientId;
 
-/// Writes `<out_root>/<name>/<next version>/{manifest.json, weights.safetensors, card.md}` and returns the folder.
+use super::Error;
+use super::fine_tuning_spec::{Architecture, Task};
+use super::manifest::{
+    EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash, WEIGHTS_FILE, kind_of,
+};
+use super::samples::{InputFile, hex};
+use super::spec::EncoderSpec;
+use super::train::{EpochReport, TrainedEncoder};
+
+/// The name of the training curves in a model folder.
+const CURVES_FILE: &str = "curves.json";
+
+/// Writes `<out_root>/<name>/<next version>/{manifest.json, weights.safetensors, curves.json, card.md}` and returns the
+/// folder.
 ///
 /// `held_out` is the caller's metrics object, stored as it is; objects with `estimate`, `lower95` and `upper95` in it
 /// become lines of the card. The files are written to a temporary folder beside the versions and renamed, so a version
@@ -19,6 +28,31 @@ use super::train::TrainedEncoder;
 /// # Errors
 /// [`Error::Io`] when a file or folder cannot be written, [`Error::Json`] when the metrics cannot be encoded.
 pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value) -> Result<PathBuf, Error> {
+    let record = Record {
+        spec: &trained.spec,
+        weights: trained.encoder.weights()?,
+        training_patients: &trained.training_patients,
+        n_images: trained.n_images,
+        best: trained.best,
+        curves: &trained.curves,
+        inputs: &trained.inputs,
+    };
+    write_version(out_root, &record, held_out)
+}
+
+/// What a model folder says of a trained network.
+pub(super) struct Record<'a> {
+    pub spec: &'a EncoderSpec,
+    pub weights: Vec<u8>,
+    pub training_patients: &'a BTreeSet<PatientId>,
+    pub n_images: usize,
+    pub best: EpochReport,
+    pub curves: &'a [EpochReport],
+    pub inputs: &'a [InputFile],
+}
+
+/// Writes the next version of a model.
+pub(super) fn write_version(out_root: &Path, trained: &Record<'_>, held_out: &Value) -> Result<PathBuf, Error> {
     let parent = out_root.join(&trained.spec.name);
     let io = |path: &Path| {
         let path = path.to_owned();
@@ -26,15 +60,18 @@ pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value
     };
     std::fs::create_dir_all(&parent).map_err(io(&parent))?;
     let version = format!("{:04}", last_version(&parent)? + 1);
-    let weights = network_bytes(&trained.network)?;
-    let manifest = manifest_of(trained, &version, &hex(&Sha256::digest(&weights)), held_out);
+    let mut curves = serde_json::to_string_pretty(trained.curves)
+        .map_err(|source| Error::Json { path: parent.join(CURVES_FILE), source })?;
+    curves.push('\n');
+    let files = [(WEIGHTS_FILE, trained.weights.as_slice()), (CURVES_FILE, curves.as_bytes())];
+    let manifest = manifest_of(trained, &version, &files, held_out);
     let mut text = serde_json::to_string_pretty(&manifest)
         .map_err(|source| Error::Json { path: parent.join("manifest.json"), source })?;
     text.push('\n');
     let draft = parent.join(format!(".draft-{version}-{}", std::process::id()));
     std::fs::create_dir_all(&draft).map_err(io(&draft))?;
     let card = card_of(&manifest);
-    for (name, bytes) in [("manifest.json", text.as_bytes()), (WEIGHTS_FILE, &weights), ("card.md", card.as_bytes())] {
+    for (name, bytes) in [("manifest.json", text.as_bytes()), ("card.md", card.as_bytes())].into_iter().chain(files) {
         let path = draft.join(name);
         std::fs::write(&path, bytes).map_err(io(&path))?;
     }
@@ -58,35 +95,36 @@ fn last_version(parent: &Path) -> Result<u32, Error> {
     Ok(last)
 }
 
-fn manifest_of(trained: &TrainedEncoder, version: &str, weights_sha256: &str, held_out: &Value) -> EncoderManifest {
-    let spec = &trained.spec;
+fn manifest_of(trained: &Record<'_>, version: &str, files: &[(&str, &[u8])], held_out: &Value) -> EncoderManifest {
+    let spec = trained.spec;
     let [channels, height, width] = spec.input_shape();
     let seed = spec.training.seed;
     EncoderManifest {
         name: spec.name.clone(),
         version: version.to_owned(),
-        kind: "encoder".to_owned(),
+        kind: kind_of(spec.kind).to_owned(),
         modality: spec.modality,
-        architecture: ARCHITECTURE.to_owned(),
-        embedding_dim: EMBEDDING_DIM,
+        architecture: spec.architecture.as_str().to_owned(),
+        embedding_dim: spec.embedding_dim(),
         input: InputShape { channels, height, width },
         seed,
         crate_version: env!("CARGO_PKG_VERSION").to_owned(),
         spec: spec.clone(),
         data: ManifestData {
-            files: trained.inputs.clone(),
+            files: trained.inputs.to_vec(),
             n_images: trained.n_images,
             n_patients: trained.training_patients.len(),
             licence: spec.dataset.licence.clone(),
             source: spec.dataset.source.clone(),
         },
         training: ManifestTraining {
-            epochs_run: trained.epochs_run,
+            epochs_run: trained.curves.len(),
             best_epoch: trained.best.epoch,
-            validation_auc: trained.best.smoothed_auc,
+            validation_auc: trained.best.smoothed.filter(|_| spec.kind == Task::Classification),
+            validation_dice: trained.best.smoothed.filter(|_| spec.kind == Task::Segmentation),
         },
-        training_row_hash: TrainingRowHash::new(&spec.name, version, seed, &trained.training_patients),
-        files: [(WEIGHTS_FILE.to_owned(), weights_sha256.to_owned())].into(),
+        training_row_hash: TrainingRowHash::new(&spec.name, version, seed, trained.training_patients),
+        files: files.iter().map(|(name, bytes)| ((*name).to_owned(), hex(&Sha256::digest(bytes)))).collect(),
         held_out: held_out.clone(),
     }
 }
@@ -102,32 +140,51 @@ fn card_of(manifest: &EncoderManifest) -> String {
     };
     line("Research use only. Not a medical device.\n".to_owned());
     line("## What it is\n".to_owned());
-    line(format!(
-        "A residual network ({}) that turns one {} image, prepared as {} x {} x {}, into {} numbers. It was trained from \
-         scratch on one task: {}. Classes: {}.\n",
-        manifest.architecture,
-        manifest.modality,
-        input.channels,
-        input.height,
-        input.width,
-        manifest.embedding_dim,
-        spec.task,
-        spec.classes.join(", ")
-    ));
+    let (network, course) = match (spec.architecture, &spec.fine_tuning.initial_weights) {
+        (Architecture::Residual64, _) => ("residual network", "trained from scratch"),
+        (Architecture::MobileNetV2, None) => ("convolutional network", "trained from scratch"),
+        (Architecture::MobileNetV2, Some(_)) => ("convolutional network", "fine-tuned from ImageNet weights"),
+    };
+    let shape = format!("{} x {} x {}", input.channels, input.height, input.width);
+    let what =
+        format!("A {network} ({}), {course}. Input: one {} image, {shape}.", manifest.architecture, manifest.modality);
+    line(match spec.kind {
+        Task::Classification => format!(
+            "{what} Output: an embedding of {} numbers. Task: {}. Classes: {}.\n",
+            manifest.embedding_dim,
+            spec.task,
+            spec.classes.join(", ")
+        ),
+        Task::Segmentation => {
+            format!("{what} Output: which pixels are lesion, and the box around them. Task: {}.\n", spec.task)
+        }
+    });
     line("## Data and licence\n".to_owned());
     line(format!("- Source: {}", manifest.data.source));
     line(format!("- Terms: {}", manifest.data.licence));
+    for task in &spec.auxiliary {
+        line(format!("- Learned beside it: {} (column {}, weight {})", task.name, task.column, task.weight));
+    }
+    if let Some(path) = &spec.fine_tuning.initial_weights {
+        let licence = spec.fine_tuning.initial_licence.as_deref().unwrap_or("licence not stated");
+        line(format!("- Starting weights: {path} ({licence})"));
+    }
     line(format!(
         "- Fitted and stopped early on {} images of {} patients; held-out folds {:?} were never used.\n",
         manifest.data.n_images, manifest.data.n_patients, spec.dataset.folds.held_out
     ));
     line("## Figures on patients it never saw\n".to_owned());
     figures("", &manifest.held_out).into_iter().for_each(&mut line);
-    line(format!(
-        "\nThe weights are those of epoch {} of {}, chosen by an area of {:.3} on training patients kept aside; that figure \
-         chose the epoch and flatters.\n",
-        manifest.training.best_epoch, manifest.training.epochs_run, manifest.training.validation_auc
-    ));
+    let (best, run) = (manifest.training.best_epoch, manifest.training.epochs_run);
+    let training = &manifest.training;
+    let figure = training.validation_auc.map(|auc| (auc, "an area"));
+    line(match figure.or(training.validation_dice.map(|dice| (dice, "a Dice coefficient"))) {
+        Some((value, name)) => format!(
+            "\nThe weights are those of epoch {best} of {run}, chosen by {name} of {value:.3} on training patients kept \
+             aside; that figure chose the epoch and flatters.\n"
+        ),
+        None => format!("\nThe weights are those after {run} epochs, a number fixed beforehand.\n"),
+    });
     line("## Limits\n".to_owned());
     spec.limits.iter().for_each(|limit| line(format!("- {limit}")));
     line(
@@ -166,6 +223,7 @@ fn figures(prefix: &str, value: &Value) -> Vec<String> {
 mod tests {
     use std::ops::ControlFlow;
 
+    use super::super::network::ARCHITECTURE;
     use super::super::spec::tests::blobs;
     use super::super::train::tests::disc_samples;
     use super::super::{Encoder, train_encoder};
@@ -211,7 +269,7 @@ mod tests {
         let (trained, root) = (small(), tempfile::tempdir().unwrap());
         let folder = write_encoder(root.path(), &trained, &Value::Null).unwrap();
         let manifest = std::fs::read_to_string(folder.join("manifest.json")).unwrap();
-        let manifest = manifest.replace(ARCHITECTURE, "resnet50");
+        let manifest = manifest.replacen(ARCHITECTURE, "resnet50", 1);
         let weights = std::fs::read(folder.join(WEIGHTS_FILE)).unwrap();
         let error = Encoder::load(manifest.as_bytes(), &weights).unwrap_err().to_string();
         assert!(error.contains("architecture: expected residual-64, found resnet50"), "{error}");

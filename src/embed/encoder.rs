@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -11,12 +12,15 @@ use crate::terms::Modality;
 use super::Error;
 use super::augment::channel_last;
 use super::convolution::Grid;
+use super::fine_tuning::FineTuned;
+use super::fine_tuning_spec::{Architecture, Task};
 use super::loss::softmax;
 use super::manifest::{EncoderManifest, WEIGHTS_FILE};
 use super::network::{FoldedNetwork, Linear, layers};
 use super::samples::hex;
+use super::spec::EncoderSpec;
 
-/// Length of every embedding.
+/// Length of an embedding of the residual network.
 pub const EMBEDDING_DIM: usize = 32;
 
 /// A trained encoder: prepared images to embeddings and class probabilities.
@@ -27,7 +31,14 @@ pub struct Encoder {
     classes: Vec<String>,
     shape: [usize; 3],
     weights_sha256: String,
-    network: FoldedNetwork,
+    network: Network,
+}
+
+/// The networks behind an encoder.
+#[derive(Debug, Clone)]
+enum Network {
+    Residual(FoldedNetwork),
+    FineTuned(Arc<FineTuned>),
 }
 
 impl Encoder {
@@ -40,6 +51,9 @@ impl Encoder {
     /// [`Error::Safetensors`] and [`Error::Tensor`] for files that are not an encoder of this crate.
     pub fn load(manifest: &[u8], weights: &[u8]) -> Result<Self, Error> {
         let manifest = EncoderManifest::parse(manifest)?;
+        if manifest.spec.kind != Task::Classification {
+            return Err(manifest.wrong("kind", "encoder", &manifest.kind));
+        }
         let found = hex(&Sha256::digest(weights));
         let expected = manifest.files.get(WEIGHTS_FILE).cloned().unwrap_or_default();
         if expected != found {
@@ -47,7 +61,14 @@ impl Encoder {
         }
         let shape = [manifest.input.channels, manifest.input.height, manifest.input.width];
         let model = manifest.model();
-        let network = read_network(&model, weights, shape[0], manifest.spec.classes.len())?;
+        let network = match manifest.spec.architecture {
+            Architecture::Residual64 => {
+                Network::Residual(read_network(&model, weights, shape[0], manifest.spec.classes.len())?)
+            }
+            Architecture::MobileNetV2 => {
+                Network::FineTuned(Arc::new(FineTuned::read(&model, &manifest.spec, weights)?))
+            }
+        };
         let classes = manifest.spec.classes;
         Ok(Self { model, modality: manifest.modality, classes, shape, weights_sha256: found, network })
     }
@@ -61,7 +82,27 @@ impl Encoder {
         network: FoldedNetwork,
     ) -> Result<Self, Error> {
         let weights_sha256 = hex(&Sha256::digest(network_bytes(&network)?));
-        Ok(Self { model, modality, classes, shape, weights_sha256, network })
+        Ok(Self { model, modality, classes, shape, weights_sha256, network: Network::Residual(network) })
+    }
+
+    /// An encoder straight from fine-tuning.
+    pub(super) fn fine_tuned(spec: &EncoderSpec, network: FineTuned) -> Result<Self, Error> {
+        Ok(Self {
+            model: format!("{}@candidate", spec.name),
+            modality: spec.modality,
+            classes: spec.classes.clone(),
+            shape: spec.input_shape(),
+            weights_sha256: hex(&Sha256::digest(network.bytes()?)),
+            network: Network::FineTuned(Arc::new(network)),
+        })
+    }
+
+    /// The weights file.
+    pub(super) fn weights(&self) -> Result<Vec<u8>, Error> {
+        match &self.network {
+            Network::Residual(network) => network_bytes(network),
+            Network::FineTuned(network) => network.bytes(),
+        }
     }
 
     /// `name@version`.
@@ -93,17 +134,9 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::Input`] for an image of another shape.
-    pub fn embed(&self, images: &[Prepared]) -> Result<Vec<[f32; EMBEDDING_DIM]>, Error> {
+    pub fn embed(&self, images: &[Prepared]) -> Result<Vec<Vec<f32>>, Error> {
         let images: Vec<(usize, &Prepared)> = images.iter().enumerate().collect();
-        images
-            .into_par_iter()
-            .map(|(index, image)| {
-                let values = self.embedding(index, image)?.flatten_all()?.to_vec1::<f32>()?;
-                let mut embedding = [0f32; EMBEDDING_DIM];
-                embedding.iter_mut().zip(values).for_each(|(cell, value)| *cell = value);
-                Ok(embedding)
-            })
-            .collect()
+        images.into_par_iter().map(|(index, image)| self.embedding(index, image)).collect()
     }
 
     /// The class probabilities of every image, in the order of [`Encoder::classes`], each row summing to 1.
@@ -111,18 +144,50 @@ impl Encoder {
     /// # Errors
     /// [`Error::Input`] for an image of another shape.
     pub fn class_probabilities(&self, images: &[&Prepared]) -> Result<Vec<Vec<f32>>, Error> {
-        images
-            .par_iter()
-            .enumerate()
-            .map(|(index, image)| {
-                let logits = self.network.logits(&self.embedding(index, image)?)?;
-                Ok(softmax(&logits.flatten_all()?.to_vec1::<f32>()?))
-            })
-            .collect()
+        images.par_iter().enumerate().map(|(index, image)| self.classify(&self.embedding(index, image)?)).collect()
+    }
+
+    /// The class probabilities of one embedding, of an image or pooled.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] for an embedding of another length.
+    pub fn classify(&self, embedding: &[f32]) -> Result<Vec<f32>, Error> {
+        let logits = match &self.network {
+            Network::Residual(network) => {
+                let embedding = Tensor::from_slice(embedding, (1, embedding.len()), &Device::Cpu)?;
+                network.logits(&embedding)?.flatten_all()?.to_vec1::<f32>()?
+            }
+            Network::FineTuned(network) => network.logits(embedding)?,
+        };
+        Ok(softmax(&logits))
+    }
+
+    /// The embedding of a patient from those of her images, and each image's share in it: by attention where the encoder
+    /// learned it, by equal shares otherwise.
+    ///
+    /// # Errors
+    /// [`Error::NoViews`] without an image.
+    pub fn pool(&self, embeddings: &[Vec<f32>]) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        match &self.network {
+            Network::FineTuned(network) if network.has_attention() => network.pool(embeddings),
+            _ => Ok((pool_mean(embeddings)?, vec![1.0 / embeddings.len() as f32; embeddings.len()])),
+        }
+    }
+
+    /// What the auxiliary heads say about one embedding, in the order of the specification: class probabilities, or one
+    /// number on the scale of its (transformed) column.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] for an embedding of another length.
+    pub fn auxiliary(&self, embedding: &[f32]) -> Result<Vec<Vec<f32>>, Error> {
+        match &self.network {
+            Network::Residual(_) => Ok(Vec::new()),
+            Network::FineTuned(network) => network.auxiliary(embedding),
+        }
     }
 
     /// One image at a time, so that the order of every sum is fixed by the image alone.
-    fn embedding(&self, index: usize, image: &Prepared) -> Result<Tensor, Error> {
+    fn embedding(&self, index: usize, image: &Prepared) -> Result<Vec<f32>, Error> {
         let [channels, height, width] = self.shape;
         let count = channels * height * width;
         if [image.channels, image.height, image.width] != self.shape || image.pixels.len() != count {
@@ -132,8 +197,13 @@ impl Encoder {
                 found: format!("{} x {} x {}", image.channels, image.height, image.width),
             });
         }
-        let grid = Grid { images: 1, rows: height, columns: width, channels };
-        Ok(self.network.embed(channel_last(image), grid)?)
+        match &self.network {
+            Network::Residual(network) => {
+                let grid = Grid { images: 1, rows: height, columns: width, channels };
+                Ok(network.embed(channel_last(image), grid)?.flatten_all()?.to_vec1::<f32>()?)
+            }
+            Network::FineTuned(network) => network.embed(image),
+        }
     }
 }
 
@@ -141,15 +211,13 @@ impl Encoder {
 ///
 /// # Errors
 /// [`Error::NoViews`] when there is none.
-pub fn pool_mean(embeddings: &[[f32; EMBEDDING_DIM]]) -> Result<[f32; EMBEDDING_DIM], Error> {
-    if embeddings.is_empty() {
-        return Err(Error::NoViews);
-    }
-    let mut sums = [0f64; EMBEDDING_DIM];
+pub fn pool_mean(embeddings: &[Vec<f32>]) -> Result<Vec<f32>, Error> {
+    let dim = embeddings.first().ok_or(Error::NoViews)?.len();
+    let mut sums = vec![0f64; dim];
     for embedding in embeddings {
         sums.iter_mut().zip(embedding).for_each(|(sum, &value)| *sum += f64::from(value));
     }
-    Ok(sums.map(|sum| (sum / embeddings.len() as f64) as f32))
+    Ok(sums.into_iter().map(|sum| (sum / embeddings.len() as f64) as f32).collect())
 }
 
 /// The weights file of a network: little-endian f32 tensors `<layer>.weight` `[inputs, outputs]` and `<layer>.bias`.

@@ -73,6 +73,26 @@ pub enum Error {
         /// The stored shape, or `absent`.
         found: String,
     },
+    /// Starting weights that are not those of the network.
+    #[error("{}: starting weights: {reason}", path.display())]
+    InitialWeights {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A checkpoint of another training.
+    #[error("checkpoint {}: {key}: expected {expected}, found {found}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        key: &'static str,
+        /// This training's.
+        expected: String,
+        /// The checkpoint's.
+        found: String,
+    },
     /// A prepared image of another shape than the encoder was trained on.
     #[error("image {index}: expected {expected} (channels x height x width), found {found}")]
     Input {

@@ -11,23 +11,32 @@ pub(super) fn weighted_cross_entropy(
     class_weights: &[f32],
     smoothing: f32,
 ) -> Result<Tensor> {
+    let unknown = |label: &usize| candle_core::Error::Msg(format!("class {label} of {}", class_weights.len()));
+    let weights = labels.iter().map(|label| class_weights.get(*label).copied().ok_or_else(|| unknown(label)));
+    let weights = weights.collect::<Result<Vec<f32>>>()?;
+    let total: f32 = weights.iter().sum();
+    summed_cross_entropy(logits, labels, weights, smoothing)?.affine(1.0 / f64::from(total), 0.0)
+}
+
+/// The cross-entropy of `logits` `[rows, classes]`, summed with a weight per row: `Σ wᵢ (log Σₖ exp zᵢₖ − Σₖ tᵢₖ zᵢₖ)`.
+pub(super) fn summed_cross_entropy(
+    logits: &Tensor,
+    labels: &[usize],
+    weights: Vec<f32>,
+    smoothing: f32,
+) -> Result<Tensor> {
     let classes = logits.dim(D::Minus1)?;
     let mut target = vec![smoothing / classes as f32; labels.len() * classes];
-    let mut weights = Vec::with_capacity(labels.len());
     for (row, &label) in target.chunks_exact_mut(classes).zip(labels) {
-        match (row.get_mut(label), class_weights.get(label)) {
-            (Some(cell), Some(&weight)) => {
-                *cell += 1.0 - smoothing;
-                weights.push(weight);
-            }
-            _ => return Err(candle_core::Error::Msg(format!("class {label} of {classes}"))),
+        match row.get_mut(label) {
+            Some(cell) => *cell += 1.0 - smoothing,
+            None => return Err(candle_core::Error::Msg(format!("class {label} of {classes}"))),
         }
     }
-    let total: f32 = weights.iter().sum();
     let target = Tensor::from_vec(target, (labels.len(), classes), &Device::Cpu)?;
     let weights = Tensor::from_vec(weights, labels.len(), &Device::Cpu)?;
     let loss = (log_sum_exp(logits)? - (logits * target)?.sum(1)?)?;
-    (loss * weights)?.sum_all()?.affine(1.0 / f64::from(total), 0.0)
+    (loss * weights)?.sum_all()
 }
 
 /// `log Σₖ exp zₖ` of every row, largest logit first taken out.

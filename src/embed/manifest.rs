@@ -7,8 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::terms::{Modality, PatientId};
 
 use super::Error;
-use super::encoder::EMBEDDING_DIM;
-use super::network::ARCHITECTURE;
+use super::fine_tuning_spec::Task;
 use super::samples::{InputFile, hex};
 use super::spec::EncoderSpec;
 
@@ -22,7 +21,7 @@ pub struct EncoderManifest {
     pub name: String,
     /// Zero-padded version.
     pub version: String,
-    /// Always `encoder`.
+    /// `encoder`, or `localiser` for a segmentation.
     pub kind: String,
     /// What it embeds.
     pub modality: Modality,
@@ -84,8 +83,12 @@ pub struct ManifestTraining {
     /// Epoch whose weights were kept, from 1.
     pub best_epoch: usize,
     /// Area under the ROC curve on the inner validation patients at that epoch, averaged over the specification's
-    /// `smoothed_epochs`; it chose the epoch, so it flatters.
-    pub validation_auc: f64,
+    /// `smoothed_epochs`; it chose the epoch, so it flatters. Absent when no patient was kept aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_auc: Option<f64>,
+    /// The same for a segmentation: mean Dice coefficient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_dice: Option<f64>,
 }
 
 /// Salted hashes of patients: enough to recognise a training patient, though not to hide one, because the ids of a public
@@ -132,6 +135,14 @@ fn row_hash(salt: &[u8], patient: &PatientId) -> String {
     hex(&hasher.finalize())
 }
 
+/// The kind of model that a task makes, as manifests say it.
+pub(super) fn kind_of(task: Task) -> &'static str {
+    match task {
+        Task::Classification => "encoder",
+        Task::Segmentation => "localiser",
+    }
+}
+
 impl EncoderManifest {
     /// Reads and checks a manifest; `model` is named in errors.
     ///
@@ -140,25 +151,28 @@ impl EncoderManifest {
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let manifest: Self = serde_json::from_slice(bytes)
             .map_err(|source| Error::Json { path: std::path::PathBuf::from("manifest.json"), source })?;
-        let wrong = |key: &'static str, expected: &str, found: &str| Error::Manifest {
-            model: manifest.model(),
-            key,
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        };
-        if manifest.kind != "encoder" {
-            return Err(wrong("kind", "encoder", &manifest.kind));
+        let wrong = |key: &'static str, expected: &str, found: &str| manifest.wrong(key, expected, found);
+        let kind = kind_of(manifest.spec.kind);
+        if manifest.kind != kind {
+            return Err(wrong("kind", kind, &manifest.kind));
         }
-        if manifest.architecture != ARCHITECTURE {
-            return Err(wrong("architecture", ARCHITECTURE, &manifest.architecture));
+        let architecture = manifest.spec.architecture.as_str();
+        if manifest.architecture != architecture {
+            return Err(wrong("architecture", architecture, &manifest.architecture));
         }
-        if manifest.embedding_dim != EMBEDDING_DIM {
-            return Err(wrong("embedding_dim", &EMBEDDING_DIM.to_string(), &manifest.embedding_dim.to_string()));
+        let dim = manifest.spec.embedding_dim();
+        if manifest.embedding_dim != dim {
+            return Err(wrong("embedding_dim", &dim.to_string(), &manifest.embedding_dim.to_string()));
         }
         if !manifest.files.contains_key(WEIGHTS_FILE) {
             return Err(wrong("files", WEIGHTS_FILE, "absent"));
         }
         Ok(manifest)
+    }
+
+    /// The error of a key that says something else than expected.
+    pub(super) fn wrong(&self, key: &'static str, expected: &str, found: &str) -> Error {
+        Error::Manifest { model: self.model(), key, expected: expected.to_owned(), found: found.to_owned() }
     }
 
     /// `name@version`.

@@ -19,6 +19,9 @@ mod early_stopping;
 mod encoder;
 mod error;
 mod evaluate;
+mod fine_tuning;
+mod fine_tuning_spec;
+mod localiser;
 mod loss;
 mod manifest;
 mod network;
@@ -26,6 +29,7 @@ mod rows;
 mod samples;
 mod spec;
 mod table;
+mod tflite;
 mod train;
 mod trainable;
 mod typicality;
@@ -37,8 +41,15 @@ pub use dataset_spec::{
 pub use encoder::{EMBEDDING_DIM, Encoder, pool_mean};
 pub use error::Error;
 pub use evaluate::{Evaluation, HeldOut, evaluate, held_out_per_patient};
+pub use fine_tuning::TrainingFiles;
+pub use fine_tuning_spec::{
+    Architecture, AuxiliaryKind, AuxiliarySpec, FineTuningSpec, InputSpec, Pooling, Task, Transform,
+};
+pub use localiser::{
+    Localiser, Located, LocatedHeldOut, TrainedLocaliser, evaluate_localiser, train_localiser, write_localiser,
+};
 pub use manifest::{EncoderManifest, InputShape, ManifestData, ManifestTraining, TrainingRowHash};
-pub use samples::{InputFile, Sample, label_tables, load_samples};
+pub use samples::{InputFile, LesionMask, Sample, label_tables, load_samples};
 pub use spec::{AugmentSpec, EncoderSpec, TrainingSpec};
-pub use train::{EpochReport, TrainedEncoder, train_encoder};
+pub use train::{EpochReport, TrainedEncoder, train_encoder, train_encoder_with};
 pub use typicality::Typicality;

@@ -9,6 +9,7 @@ use crate::terms::{Laterality, PatientId};
 
 use super::Error;
 use super::dataset_spec::PatientRule;
+use super::fine_tuning_spec::AuxiliarySpec;
 use super::spec::EncoderSpec;
 use super::table::{LabelRow, LabelTable};
 
@@ -21,6 +22,7 @@ pub(super) struct Row {
     pub patient: PatientId,
     pub label: usize,
     pub fold: Option<u32>,
+    pub auxiliary: Vec<Option<f64>>,
 }
 
 /// Turns table rows into checked rows, or lists every broken rule.
@@ -31,6 +33,7 @@ pub(super) fn check_rows(spec: &EncoderSpec, table: &LabelTable, root: &Path) ->
     needed.extend(dataset.folds.column.as_deref());
     needed.extend(dataset.laterality.as_ref().map(|side| side.column.as_str()));
     needed.extend(dataset.rows.keys().map(String::as_str));
+    needed.extend(spec.auxiliary.iter().map(|task| task.column.as_str()));
     for column in needed {
         table.position(column)?;
     }
@@ -123,10 +126,21 @@ fn check_row(spec: &EncoderSpec, table: &LabelTable, row: &LabelRow, root: &Path
         }
         fold
     });
+    let of_task = |task: &AuxiliarySpec| task.value(table.value(row, &task.column));
+    let auxiliary: Vec<Option<f64>> = spec
+        .auxiliary
+        .iter()
+        .map(|task| {
+            of_task(task).unwrap_or_else(|reason| {
+                wrong.push(reason);
+                None
+            })
+        })
+        .collect();
     let patient = patient_of(spec, table, row).map_err(|reason| wrong.push(reason)).ok();
     match (patient, label) {
         (Some(patient), Some(label)) if wrong.is_empty() => {
-            Ok(Row { line: row.line, image, mask, laterality, patient, label, fold })
+            Ok(Row { line: row.line, image, mask, laterality, patient, label, fold, auxiliary })
         }
         _ => Err(wrong),
     }

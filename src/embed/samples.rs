@@ -4,11 +4,13 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::imaging::{
-    Preparation, Prepared, mask_box, prepare_mammogram, prepare_mri_colour, prepare_ultrasound, read_png,
+    LesionBox, Prepared, Raster, mask_box, prepare_mammogram, prepare_mri_colour, prepare_ultrasound, prepare_whole,
+    read_png,
 };
 use crate::terms::{Modality, PatientId};
 
 use super::Error;
+use super::fine_tuning_spec::Task;
 use super::rows::{Row, check_rows};
 use super::spec::EncoderSpec;
 use super::table::LabelTable;
@@ -24,6 +26,39 @@ pub struct Sample {
     pub label: usize,
     /// The fold, when the data set or the specification gives one.
     pub fold: Option<u32>,
+    /// The value of every auxiliary task: class number or transformed number; `None` where it is missing.
+    pub auxiliary: Vec<Option<f64>>,
+    /// The whole image and the lesion in it, kept where the training moves the box.
+    pub whole: Option<(Raster, LesionBox)>,
+    /// The lesion, for a segmentation.
+    pub mask: Option<LesionMask>,
+}
+
+/// The pixels of a lesion in the image as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LesionMask {
+    /// Height of the image.
+    pub rows: usize,
+    /// Width of the image.
+    pub columns: usize,
+    /// `rows × columns`, row after row: true inside the lesion.
+    pub inside: Vec<bool>,
+}
+
+impl LesionMask {
+    /// The mask of a raster whose values above zero are lesion.
+    #[must_use]
+    pub fn of(raster: &Raster) -> Self {
+        let inside = raster.to_grey().pixels.iter().map(|value| *value > 0.0).collect();
+        Self { rows: raster.rows, columns: raster.columns, inside }
+    }
+
+    /// The mask as an image of zeros and ones.
+    #[must_use]
+    pub fn raster(&self) -> Raster {
+        let pixels = self.inside.iter().map(|inside| f32::from(u8::from(*inside))).collect();
+        Raster { rows: self.rows, columns: self.columns, channels: 1, pixels }
+    }
 }
 
 /// A file that a training read, and its hash.
@@ -35,7 +70,7 @@ pub struct InputFile {
     pub sha256: String,
 }
 
-/// The label tables that a specification names, with their hashes.
+/// The label tables and starting weights that a specification names, with their hashes.
 ///
 /// # Errors
 /// [`Error::Io`] when one cannot be read.
@@ -44,8 +79,9 @@ pub fn label_tables(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<InputFile
     let join = dataset.join.as_ref().map(|join| join.table.as_str());
     std::iter::once(dataset.table.as_str())
         .chain(join)
-        .map(|table| {
-            let path = format!("{}/{table}", dataset.root);
+        .map(|table| format!("{}/{table}", dataset.root))
+        .chain(spec.fine_tuning.initial_weights.clone())
+        .map(|path| {
             let full = data_dir.join(&path);
             let bytes = std::fs::read(&full).map_err(|source| Error::Io { path: full, source })?;
             Ok(InputFile { path, sha256: hex(&Sha256::digest(&bytes)) })
@@ -76,8 +112,16 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
         .into_par_iter()
         .map(|row| {
             let at = format!("{}: row {}", table.path.display(), row.line);
-            prepare(spec.modality, &row)
-                .map(|prepared| Sample { patient: row.patient, prepared, label: row.label, fold: row.fold })
+            prepare(spec, &row)
+                .map(|found| Sample {
+                    patient: row.patient,
+                    prepared: found.prepared,
+                    label: row.label,
+                    fold: row.fold,
+                    auxiliary: row.auxiliary,
+                    whole: found.whole,
+                    mask: found.mask,
+                })
                 .map_err(|(path, error)| format!("{at}: {}: {error}", path.display()))
         })
         .collect();
@@ -89,23 +133,35 @@ pub fn load_samples(spec: &EncoderSpec, data_dir: &Path) -> Result<Vec<Sample>, 
     }
 }
 
+/// A prepared image, and what the training needs beside it.
+struct Found {
+    prepared: Prepared,
+    whole: Option<(Raster, LesionBox)>,
+    mask: Option<LesionMask>,
+}
+
 /// Reads and prepares the image of one row; an error comes with the file it is about.
-fn prepare(modality: Modality, row: &Row) -> Result<Prepared, (PathBuf, crate::imaging::Error)> {
+fn prepare(spec: &EncoderSpec, row: &Row) -> Result<Found, (PathBuf, crate::imaging::Error)> {
     let read = |path: &Path| read_png(path).map_err(|error| (path.to_owned(), error));
     let raster = read(&row.image)?;
-    let preparation = Preparation::of(modality);
-    match modality {
+    let preparation = spec.preparation();
+    let alone = |prepared| Found { prepared, whole: None, mask: None };
+    let mask = || row.mask.as_ref().map(|path| read(path)).transpose();
+    if spec.kind == Task::Segmentation {
+        let mask = mask()?.map(|mask| LesionMask::of(&mask));
+        return Ok(Found { prepared: prepare_whole(&raster, preparation.side), whole: None, mask });
+    }
+    match spec.modality {
         Modality::Ultrasound => {
-            let lesion = match &row.mask {
-                Some(path) => mask_box(&read(path)?),
-                None => None,
-            };
-            Ok(prepare_ultrasound(&raster, lesion, preparation).0)
+            let lesion = if spec.input.whole { None } else { mask()?.as_ref().and_then(mask_box) };
+            let prepared = prepare_ultrasound(&raster, lesion, preparation).0;
+            let moved = lesion.filter(|_| spec.augment.crop_jitter > 0.0);
+            Ok(Found { prepared, whole: moved.map(|lesion| (raster.to_grey(), lesion)), mask: None })
         }
         Modality::Mri => prepare_mri_colour(&raster, preparation)
-            .map(|(prepared, _)| prepared)
+            .map(|(prepared, _)| alone(prepared))
             .map_err(|error| (row.image.clone(), error)),
-        Modality::Mammography => Ok(prepare_mammogram(&raster, row.laterality, preparation).0),
+        Modality::Mammography => Ok(alone(prepare_mammogram(&raster, row.laterality, preparation).0)),
     }
 }
 

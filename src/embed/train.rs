@@ -6,6 +6,7 @@ use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use crate::imaging::Prepared;
 use crate::terms::PatientId;
@@ -15,27 +16,33 @@ use super::augment::augmented;
 use super::convolution::Grid;
 use super::early_stopping::{patients_aside, validation_auc};
 use super::encoder::{EMBEDDING_DIM, Encoder};
+use super::fine_tuning::{Classification, FineTuned, TrainingFiles, fine_tune};
+use super::fine_tuning_spec::{Architecture, Task};
 use super::loss::weighted_cross_entropy;
 use super::network::FoldedNetwork;
 use super::samples::{InputFile, Sample};
-use super::spec::EncoderSpec;
+use super::spec::{EncoderSpec, TrainingSpec};
 use super::trainable::TrainableNetwork;
 
 /// Epochs over which the learning rate rises.
 const WARM_UP: f64 = 2.0;
 
 /// How one epoch went.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// From 1.
     pub epoch: usize,
     /// Mean training loss, augmentation and smoothing included.
     pub loss: f64,
-    /// Mean one-against-rest area under the ROC curve over the inner validation images.
-    pub validation_auc: f64,
-    /// Mean of `validation_auc` over the last `smoothed_epochs` epochs of the specification; it chooses the epoch.
-    pub smoothed_auc: f64,
-    /// True when these weights are the best so far by `smoothed_auc`, once that many epochs are done.
+    /// Learning rate of the new layers at the end of the epoch.
+    pub learning_rate: f64,
+    /// Over the inner validation images: mean one-against-rest area under the ROC curve, or mean Dice coefficient of a
+    /// segmentation; `None` without any.
+    pub validation: Option<f64>,
+    /// Mean of `validation` over the last `smoothed_epochs` epochs of the specification; it chooses the epoch.
+    pub smoothed: Option<f64>,
+    /// True when these weights are the ones to keep so far: the best by `smoothed` once that many epochs are done, the
+    /// last ones without validation.
     pub best: bool,
 }
 
@@ -56,7 +63,63 @@ pub struct TrainedEncoder {
     pub best: EpochReport,
     /// Files the training read; filled by the caller from [`super::label_tables`].
     pub inputs: Vec<InputFile>,
-    pub(super) network: FoldedNetwork,
+    /// Every epoch, in order.
+    pub curves: Vec<EpochReport>,
+}
+
+/// Keeps the network of the best epoch.
+pub(super) struct Chooser<'a, T> {
+    settings: &'a TrainingSpec,
+    pub curves: Vec<EpochReport>,
+    pub best: Option<(EpochReport, T)>,
+}
+
+/// A finished training: the network of its best epoch, that epoch, and all of them.
+pub(super) struct Course<T> {
+    pub kept: T,
+    pub best: EpochReport,
+    pub curves: Vec<EpochReport>,
+}
+
+impl<'a, T> Chooser<'a, T> {
+    pub fn new(settings: &'a TrainingSpec) -> Self {
+        Self { settings, curves: Vec::new(), best: None }
+    }
+
+    /// Reports an epoch and keeps its network when it is the best so far.
+    pub fn judge(
+        &mut self,
+        loss: f64,
+        learning_rate: f64,
+        validation: Option<f64>,
+        network: impl FnOnce() -> T,
+    ) -> EpochReport {
+        let epoch = self.curves.len() + 1;
+        let window = self.settings.smoothed_epochs.min(self.settings.epochs);
+        let earlier = self.curves.iter().rev().filter_map(|report| report.validation);
+        let recent: Vec<f64> = validation.into_iter().chain(earlier).take(window).collect();
+        let smoothed = validation.map(|_| recent.iter().sum::<f64>() / recent.len() as f64);
+        let before = self.best.as_ref().map(|(report, _)| report.smoothed);
+        let best = validation.is_none() || (epoch >= window && before.is_none_or(|before| smoothed > before));
+        let report = EpochReport { epoch, loss, learning_rate, validation, smoothed, best };
+        if best {
+            self.best = Some((report, network()));
+        }
+        self.curves.push(report);
+        report
+    }
+
+    /// True when the last epochs brought nothing better.
+    pub fn done(&self) -> bool {
+        let last = self.curves.last().map_or(0, |report| report.epoch);
+        self.best.as_ref().is_some_and(|(report, _)| last - report.epoch >= self.settings.patience)
+    }
+
+    /// The network of the best epoch.
+    pub fn finish(self) -> Result<Course<T>, Error> {
+        let (best, kept) = self.best.ok_or(Error::Interrupted { epoch: 0 })?;
+        Ok(Course { kept, best, curves: self.curves })
+    }
 }
 
 /// Trains an encoder on the samples outside the held-out folds, stopping early on training patients kept aside.
@@ -73,45 +136,75 @@ pub fn train_encoder(
     samples: &[Sample],
     progress: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
 ) -> Result<TrainedEncoder, Error> {
+    train_encoder_with(spec, samples, &TrainingFiles::default(), progress)
+}
+
+/// Trains an encoder as [`train_encoder`] does, with starting weights and a checkpoint where the architecture knows them.
+///
+/// A `mobilenet-v2` is fine-tuned: its chunks of images run on every thread, their gradients are added in a fixed order.
+///
+/// # Errors
+/// Those of [`train_encoder`]; [`Error::InitialWeights`] for another network's weights; [`Error::Io`].
+pub fn train_encoder_with(
+    spec: &EncoderSpec,
+    samples: &[Sample],
+    files: &TrainingFiles,
+    progress: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<TrainedEncoder, Error> {
+    if spec.kind != Task::Classification {
+        return Err(spec.another_kind(Task::Classification));
+    }
+    let usable = training_samples(spec, samples)?;
+    let course = match spec.architecture {
+        Architecture::Residual64 => train_residual(spec, &usable, progress)?,
+        Architecture::MobileNetV2 => {
+            let tuned = fine_tune::<Classification>(spec, &usable, files, progress)?;
+            let encoder = Encoder::fine_tuned(spec, FineTuned::new(spec, tuned.kept)?)?;
+            Course { kept: encoder, best: tuned.best, curves: tuned.curves }
+        }
+    };
+    Ok(TrainedEncoder {
+        spec: spec.clone(),
+        encoder: course.kept,
+        training_patients: usable.iter().map(|sample| sample.patient.clone()).collect(),
+        n_images: usable.len(),
+        epochs_run: course.curves.len(),
+        best: course.best,
+        inputs: Vec::new(),
+        curves: course.curves,
+    })
+}
+
+/// The samples outside the held-out folds, each of the shape of the specification.
+pub(super) fn training_samples<'a>(spec: &EncoderSpec, samples: &'a [Sample]) -> Result<Vec<&'a Sample>, Error> {
     let held_out: BTreeSet<u32> = spec.dataset.folds.held_out.iter().copied().collect();
     let usable: Vec<&Sample> =
         samples.iter().filter(|sample| !sample.fold.is_some_and(|fold| held_out.contains(&fold))).collect();
     check_shapes(spec, &usable)?;
+    Ok(usable)
+}
+
+fn train_residual(
+    spec: &EncoderSpec,
+    usable: &[&Sample],
+    progress: &mut dyn FnMut(&EpochReport) -> ControlFlow<()>,
+) -> Result<Course<Encoder>, Error> {
     // The products are small: handing their parts between threads costs more than it saves (eight times the wall time on
     // two busy cores), and a pool of one keeps candle's own products on one thread.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().map_err(|e| Error::Threads(e.to_string()))?;
-    let mut training = Training::new(spec, &usable)?;
-    let window = spec.training.smoothed_epochs.min(spec.training.epochs);
-    let mut areas: Vec<f64> = Vec::new();
-    let mut best: Option<(EpochReport, FoldedNetwork, Encoder)> = None;
+    let mut training = Training::new(spec, usable)?;
+    let mut chooser = Chooser::new(&spec.training);
     for epoch in 1..=spec.training.epochs {
-        let (loss, network, encoder, validation_auc) = pool.install(|| training.epoch(epoch))?;
-        areas.push(validation_auc);
-        let recent = areas.iter().rev().take(window);
-        let smoothed_auc = recent.sum::<f64>() / areas.len().min(window) as f64;
-        let is_best = epoch >= window && best.as_ref().is_none_or(|(report, _, _)| smoothed_auc > report.smoothed_auc);
-        let report = EpochReport { epoch, loss, validation_auc, smoothed_auc, best: is_best };
-        if is_best {
-            best = Some((report, network, encoder));
-        }
+        let (loss, rate, encoder, area) = pool.install(|| training.epoch(epoch))?;
+        let report = chooser.judge(loss, rate, area, || encoder);
         if progress(&report).is_break() {
             return Err(Error::Interrupted { epoch });
         }
-        if best.as_ref().is_some_and(|(report, _, _)| epoch - report.epoch >= spec.training.patience) {
+        if chooser.done() {
             break;
         }
     }
-    let (best, network, encoder) = best.ok_or(Error::Interrupted { epoch: 0 })?;
-    Ok(TrainedEncoder {
-        spec: spec.clone(),
-        encoder,
-        training_patients: usable.iter().map(|sample| sample.patient.clone()).collect(),
-        n_images: usable.len(),
-        epochs_run: areas.len(),
-        best,
-        inputs: Vec::new(),
-        network,
-    })
+    chooser.finish()
 }
 
 /// What one epoch hands to the next.
@@ -130,7 +223,8 @@ impl<'a> Training<'a> {
     fn new(spec: &'a EncoderSpec, usable: &[&'a Sample]) -> Result<Self, Error> {
         let settings = &spec.training;
         let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-        let aside = patients_aside(spec, usable, &mut rng)?;
+        let aside =
+            if settings.validation_fraction > 0.0 { patients_aside(spec, usable, &mut rng)? } else { BTreeSet::new() };
         let (validation, fitting): (Vec<&Sample>, Vec<&Sample>) =
             usable.iter().partition(|sample| aside.contains(&sample.patient));
         let classes = spec.classes.len();
@@ -147,15 +241,16 @@ impl<'a> Training<'a> {
         Ok(Self { spec, fitting, validation, class_weights, network, optimisers, order, rng })
     }
 
-    /// One pass over the fitting images; returns the mean loss, the network after it and its validation area.
-    fn epoch(&mut self, epoch: usize) -> Result<(f64, FoldedNetwork, Encoder, f64), Error> {
+    /// One pass over the fitting images; returns the mean loss, the last learning rate, the encoder after it and its
+    /// validation area.
+    fn epoch(&mut self, epoch: usize) -> Result<(f64, f64, Encoder, Option<f64>), Error> {
         let settings = &self.spec.training;
         self.order.shuffle(&mut self.rng);
         let batches = batches_of(&self.order, settings.batch_size);
-        let (mut total, steps) = (0.0, batches.len() as f64);
+        let (mut total, mut rate, steps) = (0.0, 0.0, batches.len() as f64);
         for (step, batch) in batches.into_iter().enumerate() {
             let place = (epoch - 1) as f64 + step as f64 / steps;
-            let rate = learning_rate(settings.learning_rate, place, settings.epochs as f64);
+            rate = learning_rate(settings.learning_rate, place, settings.epochs as f64);
             let chosen: Vec<&Sample> = batch.iter().filter_map(|&i| self.fitting.get(i).copied()).collect();
             let loss = self.batch_loss(&chosen)?;
             let value = f64::from(loss.to_scalar::<f32>()?);
@@ -169,10 +264,9 @@ impl<'a> Training<'a> {
                 optimiser.step(&grads)?;
             }
         }
-        let network = self.network.folded()?;
-        let encoder = encoder_of(self.spec, network.clone())?;
-        let area = validation_auc(&encoder, &self.validation)?;
-        Ok((total, network, encoder, area))
+        let encoder = encoder_of(self.spec, self.network.folded()?)?;
+        let area = if self.validation.is_empty() { None } else { Some(validation_auc(&encoder, &self.validation)?) };
+        Ok((total, rate, encoder, area))
     }
 
     fn batch_loss(&mut self, batch: &[&Sample]) -> Result<Tensor, Error> {
@@ -258,6 +352,9 @@ pub(super) mod tests {
                     prepared: Prepared { channels: 1, height: 64, width: 64, pixels },
                     label: usize::from(bright),
                     fold: Some(1 + (patient / 2) % 4),
+                    auxiliary: Vec::new(),
+                    whole: None,
+                    mask: None,
                 });
             }
         }
@@ -300,7 +397,7 @@ pub(super) mod tests {
         let encoder = train_encoder(&spec, &samples, &mut quiet).unwrap().encoder;
         let images: Vec<Prepared> = samples.into_iter().map(|sample| sample.prepared).collect();
         let together = encoder.embed(&images).unwrap();
-        let alone: Vec<_> = images.chunks(1).map(|one| encoder.embed(one).unwrap()[0]).collect();
+        let alone: Vec<_> = images.chunks(1).map(|one| encoder.embed(one).unwrap()[0].clone()).collect();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         assert_eq!(together, alone);
         assert_eq!(together, pool.install(|| encoder.embed(&images)).unwrap());

@@ -63,6 +63,7 @@ mod synthetic;
 mod ultrasound;
 mod ultrasound_regions;
 mod voxel_grid;
+mod whole;
 mod window;
 
 pub use attributes::Code;
@@ -91,10 +92,10 @@ pub use prepare::{
     prepare_ultrasound,
 };
 pub use radiomics::{DEFAULT_BIN_WIDTH, RadiomicFeature, radiomics};
-pub use raster::{Raster, read_png};
 pub use raster::{Raster, decode_png, read_png};
 pub use scan::{images_root, scan_folder};
 pub use segmentation::{Segment, SegmentFrame, Segmentation};
 pub use study::{Study, StudyImage, group_studies};
 pub use ultrasound_regions::{RegionContent, UltrasoundRegion, tissue_spacing_mm, ultrasound_regions};
 pub use voxel_grid::VoxelGrid;
+pub use whole::{WholeFrame, largest_lesion, prepare_whole};

@@ -134,6 +134,20 @@ impl LesionBox {
         Self { top, left, rows, columns }
     }
 
+    /// The box moved and resized by up to `most` of its size, by three draws of `uniform` from [0, 1).
+    #[must_use]
+    pub fn jittered(self, most: f64, uniform: &mut dyn FnMut() -> f64) -> Self {
+        let mut symmetric = || (2.0 * uniform() - 1.0) * most;
+        let (down, across, growth) = (symmetric(), symmetric(), 1.0 + symmetric());
+        let axis = |start: usize, length: usize, shift: f64| {
+            let size = (length as f64 * growth).round().max(1.0);
+            let middle = start as f64 + length as f64 * (0.5 + shift);
+            ((middle - size / 2.0).round().max(0.0) as usize, size as usize)
+        };
+        let ((top, rows), (left, columns)) = (axis(self.top, self.rows, down), axis(self.left, self.columns, across));
+        Self { top, left, rows, columns }
+    }
+
     /// The pixels inside.
     #[must_use]
     pub fn cut(self, image: &Raster) -> Raster {
@@ -199,7 +213,7 @@ pub fn prepare_mammogram(
     let high = percentile(&breast.pixels, 0.995).unwrap_or(0.0);
     scale(&mut breast.pixels, low, high);
     let flip = match laterality {
-        Some(side) => side == Laterality::Right,
+        Some(laterality) => laterality == Laterality::Right,
         None => left_tissue(&breast.mirrored()) > left_tissue(&breast),
     };
     let breast = if flip { breast.mirrored() } else { breast };
