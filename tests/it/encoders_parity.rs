@@ -188,3 +188,85 @@ fn every_fault_of_a_weights_file_is_named_at_once() {
         ]
     );
 }
+
+#[test]
+fn names_behind_the_prefixes_of_training_frameworks_are_found() {
+    let all = reference();
+    let case = all.cases.iter().find(|case| case.case == "resnet18").unwrap();
+    let plain = load(case);
+    let images = images(1, 3, 64, 64);
+    let expected = plain.embed(&images).unwrap();
+    let children = [("conv1", "0"), ("bn1", "1"), ("layer1", "4"), ("layer2", "5"), ("layer3", "6"), ("layer4", "7")];
+    let sequential = |name: &str| {
+        let (child, rest) = name.split_once('.').unwrap();
+        format!("backbone.{}.{rest}", children.iter().find(|(known, _)| *known == child).unwrap().1)
+    };
+    let behind = |name: &str| format!("module.image_encoder.{name}");
+    for rename in [&sequential as &dyn Fn(&str) -> String, &behind] {
+        let tensors = case.tensors.iter().map(|(name, shape)| {
+            (rename(name), Tensor::from_vec(generated(name, shape), &shape[..], &Device::Cpu).unwrap())
+        });
+        let bytes = safetensors::serialize(tensors.collect::<BTreeMap<_, _>>(), None).unwrap();
+        let renamed = Backbone::load(plain.architecture(), &bytes, &Device::Cpu).unwrap();
+        assert_eq!(renamed.embed(&images).unwrap(), expected);
+    }
+}
+
+/// `tests/reference/encoders.py DIR` writes the files; `REGIMEN_ENCODER_WEIGHTS=DIR` lets this test read them.
+#[test]
+fn files_written_by_python_give_the_same_embeddings() {
+    let Ok(folder) = std::env::var("REGIMEN_ENCODER_WEIGHTS") else {
+        println!("skipped: REGIMEN_ENCODER_WEIGHTS is not set");
+        return;
+    };
+    for case in reference().cases {
+        let path = std::path::Path::new(&folder).join(format!("{}.safetensors", case.case));
+        let read = regimen::embed::load_pretrained(case.architecture.parse().unwrap(), &path, &Device::Cpu).unwrap();
+        let (height, width) = small_size(&case);
+        let images = images(1, case.channels, height, width);
+        let found = read.backbone.embed(&images).unwrap();
+        assert_eq!(found, load(&case).embed(&images).unwrap(), "{}", case.case);
+        println!("{}: sha256 {}, {} values", case.case, read.weights_sha256, read.backbone.dim());
+    }
+}
+
+#[test]
+fn maps_are_taken_at_any_stage() {
+    let all = reference();
+    let case = all.cases.iter().find(|case| case.case == "mobilenet_v2_tf").unwrap();
+    let backbone = load(case);
+    let images = images(3, 1, 96, 128);
+    // Strides 4, 8, 16 and 32, and the features.
+    let maps = backbone.features_at(&images, &[3, 6, 13, 17, 18]).unwrap();
+    let shapes: Vec<_> = maps.iter().map(FeatureMap::shape).collect();
+    assert_eq!(shapes, [[3, 24, 32, 24], [3, 12, 16, 32], [3, 6, 8, 96], [3, 3, 4, 320], [3, 3, 4, 1280]]);
+    for (stage, map) in [3, 6, 13, 17, 18].iter().zip(&maps) {
+        assert_eq!(backbone.stages()[*stage].channels, map.channels());
+        assert_eq!(backbone.stages()[*stage].stride, 96 / map.height());
+    }
+    assert_eq!(backbone.features(&images).unwrap().values(), maps[4].values());
+    let means = backbone.embed(&images).unwrap();
+    let sum: f32 = maps[4].values().chunks(1280).take(12).map(|position| position[7]).sum();
+    assert!((means[0][7] - sum / 12.0).abs() < 1e-5);
+    let outside = backbone.features_at(&images, &[19]).unwrap_err().to_string();
+    assert_eq!(outside, "mobilenet_v2_tf: expected a stage below 19, found stage 19");
+}
+
+#[test]
+fn images_that_an_encoder_cannot_take_are_refused_with_the_reason() {
+    let all = reference();
+    let load_case = |name: &str| load(all.cases.iter().find(|case| case.case == name).unwrap());
+    let refusal = |backbone: &Backbone, images: FeatureMap| backbone.embed(&images).unwrap_err().to_string();
+    let resnet = load_case("resnet18");
+    assert_eq!(
+        refusal(&resnet, images(1, 1, 64, 64)),
+        "resnet18: expected at least 32 x 32, 3 channels, found 64 x 64, 1 channels"
+    );
+    let unfinished = FeatureMap::new([1, 32, 32, 3], vec![f32::NAN; 32 * 32 * 3]).unwrap();
+    assert_eq!(refusal(&resnet, unfinished), "resnet18: expected finite values, found a value that is not finite");
+    assert_eq!(
+        refusal(&load_case("vit_small_patch16"), images(1, 3, 40, 48)),
+        "vit_small_patch16: expected sides that are multiples of 16, found 40 x 48"
+    );
+    assert!(FeatureMap::new([1, usize::MAX, 2, 3], vec![0.0; 6]).is_err());
+}

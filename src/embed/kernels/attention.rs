@@ -1,10 +1,12 @@
-use pulp::{Arch, NullaryFnOnce};
+use pulp::NullaryFnOnce;
 
 use super::activation::{Activation, exponential};
 use super::layer_norm::sum;
+use super::panels::Panels;
 use super::parallel::{for_row_groups, with_scratch};
 use super::patches::Matrix;
-use super::product::{Finish, Panels, product};
+use super::product::{Finish, product};
+use super::simd::dispatch;
 use super::{FeatureMap, Workspace};
 
 /// Softmax attention of every image's tokens: softmax(Q Kᵀ / √d) V for every head of d channels.
@@ -55,7 +57,7 @@ fn attend(values: &[f32], [first, dim, depth]: [usize; 3], out: &mut [f32]) {
     with_scratch(tokens * tokens, |scores| {
         let queries = Matrix { values: &values[first..], inner: depth, stride };
         product(&queries, &keys, finish(tokens), scores);
-        Arch::new().dispatch(SoftmaxRows { scores, tokens });
+        dispatch(SoftmaxRows { scores, tokens });
         product(&Matrix { values: scores, inner: tokens, stride: tokens }, &carried, finish(depth), out);
     });
 }

@@ -2,9 +2,11 @@ use std::sync::OnceLock;
 
 use super::activation::Activation;
 use super::depthwise::Depthwise;
+use super::panels::{BLOCK, Panels};
 use super::parallel::with_scratch;
 use super::patches::{Matrix, Patches, Runs, Window};
-use super::product::{BLOCK, Finish, Panels, RowSource, product};
+use super::product::{Finish, product};
+use super::row_source::RowSource;
 use super::winograd::{Filtering, Winograd};
 use super::{FeatureMap, Workspace};
 

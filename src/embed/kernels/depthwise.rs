@@ -1,10 +1,11 @@
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::parallel::{for_strips, with_scratch};
 use super::patches::Window;
 use super::product::Finish;
+use super::simd::dispatch;
 use super::{ConvolutionShape, FeatureMap};
 
 /// A convolution whose channels do not mix: weights `[kernel rows × kernel columns, channels]`.
@@ -69,7 +70,7 @@ impl Depthwise {
             let lines = (out.len() / row_len - 1) * window.stride + window.kernel[0];
             with_scratch(lines * line * LANES, |padded| {
                 let (weights, first_row) = (&self.weights[..], first_row + index * rows);
-                Arch::new().dispatch(Strip { values, size, weights, window, first_row, line, finish, out, padded });
+                dispatch(Strip { values, size, weights, window, first_row, line, finish, out, padded });
             });
         }
     }

@@ -98,10 +98,4 @@ impl FeatureMap {
     pub(super) fn into_buffer(self) -> Vec<f32> {
         self.buffer
     }
-
-    /// The same values under another shape of as many values.
-    pub(crate) fn reshaped(self, shape: [usize; 4]) -> Self {
-        debug_assert_eq!(self.len(), shape.iter().product::<usize>());
-        Self::from_buffer(shape, self.buffer)
-    }
 }

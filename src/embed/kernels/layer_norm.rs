@@ -1,6 +1,7 @@
-use pulp::{Arch, NullaryFnOnce};
+use pulp::NullaryFnOnce;
 
 use super::parallel::{for_row_groups, rows_per_task};
+use super::simd::dispatch;
 use super::{FeatureMap, Workspace};
 
 /// A normalisation over the channels of every position: γ (x − mean) / √(variance + ε) + β.
@@ -40,7 +41,7 @@ impl LayerNorm {
         let positions = map.len() / channels;
         for_row_groups(out.values_mut(), channels, rows_per_task(positions), |first, out| {
             let values = &map.values()[first * channels..][..out.len()];
-            Arch::new().dispatch(Normalise { values, norm: self, out });
+            dispatch(Normalise { values, norm: self, out });
         });
         out
     }

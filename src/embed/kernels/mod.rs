@@ -16,14 +16,21 @@ mod depthwise;
 mod feature_map;
 mod inverted_residual;
 mod layer_norm;
+mod panels;
 mod parallel;
 mod patches;
 mod pooling;
 mod product;
+mod row_source;
+mod simd;
+mod tile;
 mod tokens;
 mod winograd;
 mod winograd_tiles;
 mod workspace;
+
+#[cfg(test)]
+mod brute_force;
 
 pub use activation::Activation;
 pub use attention::attention;

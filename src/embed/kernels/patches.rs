@@ -1,8 +1,8 @@
 use std::ops::Range;
 
 use super::FeatureMap;
-use super::parallel::with_scratch;
-use super::product::{BLOCK, PackRows};
+use super::panels::BLOCK;
+use super::row_source::PackRows;
 
 /// The rows of a matrix `[rows, inner]`, `stride` values apart.
 pub(super) struct Matrix<'a> {

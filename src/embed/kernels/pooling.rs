@@ -1,7 +1,8 @@
-use pulp::{Arch, NullaryFnOnce};
+use pulp::NullaryFnOnce;
 
 use super::convolution::Padding;
 use super::parallel::for_row_groups;
+use super::simd::dispatch;
 use super::{FeatureMap, Workspace};
 
 /// The window of a maximum.
@@ -28,7 +29,7 @@ pub fn max_pool(map: &FeatureMap, pool: MaxPool, workspace: &Workspace) -> Featu
     let mut out = workspace.map([images, rows, columns, channels]);
     for_row_groups(out.values_mut(), columns * channels, 1, |row, out| {
         let (image, top) = (row / rows, row % rows * stride);
-        Arch::new().dispatch(MaxPoolRow { map, pool, image, top, out });
+        dispatch(MaxPoolRow { map, pool, image, top, out });
     });
     out
 }
@@ -74,7 +75,7 @@ pub fn channel_means(map: &FeatureMap, workspace: &Workspace) -> FeatureMap {
     let positions = height * width;
     for_row_groups(out.values_mut(), channels, 1, |image, out| {
         let values = &map.values()[image * positions * channels..][..positions * channels];
-        Arch::new().dispatch(Mean { values, out });
+        dispatch(Mean { values, out });
     });
     out
 }
@@ -113,7 +114,7 @@ pub fn scale_channels(map: &mut FeatureMap, gates: &FeatureMap) {
     assert_eq!(gates.shape(), [images, 1, 1, channels], "shape of the gates");
     for_row_groups(map.values_mut(), width * channels, 1, |row, out| {
         let gates = &gates.values()[row / height * channels..][..channels];
-        Arch::new().dispatch(Scale { gates, out });
+        dispatch(Scale { gates, out });
     });
 }
 

@@ -1,115 +1,16 @@
 use std::ops::Range;
 
-use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::activation::Activation;
-use super::aligned::Aligned;
+use super::panels::{BLOCK, PANEL, Panels};
 use super::parallel::{MOST_ROWS_PER_TASK, for_row_groups, rows_per_task, with_scratch};
+use super::row_source::RowSource;
+use super::simd::dispatch;
+use super::tile::{MOST_ROWS, Sums, accumulate, row_groups};
 
-/// Inner-dimension values that are packed side by side.
-pub(super) const BLOCK: usize = 16;
-/// Output columns that are computed together.
-const PANEL: usize = 32;
-/// Rows that are computed together at most: with 32 columns they fill 28 of the 32 AVX-512 registers.
-const MOST_ROWS: usize = 14;
 /// Inner blocks between two visits of the output: 256 × 32 weights fit the first-level cache.
 const CHUNK_BLOCKS: usize = 16;
-
-/// A matrix of weights `[inner, outputs]`, cut into panels of 32 (the last perhaps 16) columns, each `[inner, columns]`
-/// and padded with zeros to whole blocks.
-#[derive(Debug, Clone)]
-pub(super) struct Panels {
-    blocks: usize,
-    outputs: usize,
-    values: Aligned,
-}
-
-impl Panels {
-    /// Packs the matrix whose entry in row `k`, column `n` is `at(k, n)`.
-    pub fn pack(inner: usize, outputs: usize, at: impl Fn(usize, usize) -> f32) -> Self {
-        let blocks = inner.div_ceil(BLOCK);
-        let mut values = Aligned::zeros(blocks * BLOCK * outputs.next_multiple_of(BLOCK));
-        let mut panels = Self { blocks, outputs, values: Aligned::default() };
-        let mut rest = values.values_mut();
-        for columns in panels.columns() {
-            let width = columns.len().next_multiple_of(BLOCK);
-            let (panel, after) = rest.split_at_mut(blocks * BLOCK * width);
-            for (k, row) in panel.chunks_exact_mut(width).enumerate().take(inner) {
-                row.iter_mut().zip(columns.clone()).for_each(|(cell, n)| *cell = at(k, n));
-            }
-            rest = after;
-        }
-        panels.values = values;
-        panels
-    }
-
-    /// Columns of the matrix.
-    pub fn outputs(&self) -> usize {
-        self.outputs
-    }
-
-    /// Blocks of the inner dimension.
-    pub fn blocks(&self) -> usize {
-        self.blocks
-    }
-
-    fn columns(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let outputs = self.outputs;
-        (0..outputs).step_by(PANEL).map(move |first| first..outputs.min(first + PANEL))
-    }
-
-    /// The weights of `blocks` in the panel that starts at column `first`, and the panel's padded width.
-    fn panel(&self, columns: &Range<usize>, blocks: &Range<usize>) -> (&[f32], usize) {
-        let width = columns.len().next_multiple_of(BLOCK);
-        let start = self.blocks * BLOCK * columns.start;
-        let range = start + blocks.start * BLOCK * width..start + blocks.end * BLOCK * width;
-        (self.values.values().get(range).unwrap_or(&[]), width)
-    }
-}
-
-/// Where the left matrix of a product comes from.
-pub(super) trait RowSource: Sync {
-    /// Writes `blocks` of the rows `first..first + rows` as `[blocks, rows, 16]`, zeros past the inner dimension.
-    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]);
-}
-
-/// The same, written to be compiled with the vector instructions of the machine; methods are `#[inline(always)]`.
-pub(super) trait PackRows: Sync {
-    /// As [`RowSource::pack`], with [`PackRows::scratch_len`] values to write to first.
-    fn pack_rows(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32], scratch: &mut [f32]);
-
-    /// Scratch values for that many rows.
-    fn scratch_len(&self, _rows: usize) -> usize {
-        0
-    }
-}
-
-/// A type, not a closure: closures cannot be told to be inlined, and compiled apart they know the oldest machine only.
-struct Pack<'a, R> {
-    source: &'a R,
-    first: usize,
-    rows: usize,
-    blocks: Range<usize>,
-    packed: &'a mut [f32],
-    scratch: &'a mut [f32],
-}
-
-impl<R: PackRows> NullaryFnOnce for Pack<'_, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        self.source.pack_rows(self.first, self.rows, self.blocks, self.packed, self.scratch);
-    }
-}
-
-impl<R: PackRows> RowSource for R {
-    fn pack(&self, first: usize, rows: usize, blocks: Range<usize>, packed: &mut [f32]) {
-        with_scratch(self.scratch_len(rows), |scratch| {
-            Arch::new().dispatch(Pack { source: self, first, rows, blocks, packed, scratch });
-        });
-    }
-}
 
 /// What happens to the sums of a product.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +47,7 @@ pub(super) fn product_of_rows(
         let residual = finish.residual.and_then(|all| all.get(start..start + out.len()));
         let finish = Finish { residual, ..finish };
         with_scratch(rows * weights.blocks.min(CHUNK_BLOCKS) * BLOCK, |packed| {
-            Arch::new().dispatch(RowsTimesPanels { source, first, rows, weights, finish, out, packed });
+            dispatch(RowsTimesPanels { source, first, rows, weights, finish, out, packed });
         });
     }
 }
@@ -267,118 +168,4 @@ impl Visit<'_> {
             out[start + row * outputs..][..columns.len()].copy_from_slice(&sums[..columns.len()]);
         }
     }
-}
-
-/// Where the sums of a tile start, and how they end.
-#[derive(Clone, Copy)]
-struct Sums<'a> {
-    /// The bias of the tile's columns; none to go on from the output so far.
-    bias: Option<&'a [f32]>,
-    /// Added at the start, strided like the output.
-    residual: Option<&'a [f32]>,
-    /// The least and the largest value stored.
-    clip: [f32; 2],
-    /// Values from one row of the output to the next.
-    stride: usize,
-}
-
-/// Rows cut into groups of nearly equal size, at most what the registers of `S` hold.
-#[inline(always)]
-pub(super) fn row_groups<S: Simd>(rows: usize) -> impl Iterator<Item = Range<usize>> {
-    let most = match S::F32_LANES {
-        16 => MOST_ROWS,
-        8 => 3,
-        _ => 2,
-    };
-    let groups = rows.div_ceil(most);
-    (0..groups).map(move |group| rows * group / groups..rows * (group + 1) / groups)
-}
-
-/// out = clip(packed rows × panel + …), for every number of rows and both widths.
-#[inline(always)]
-fn accumulate<S: Simd>(
-    simd: S,
-    rows: usize,
-    width: usize,
-    packed: &[f32],
-    panel: &[f32],
-    sums: Sums<'_>,
-    out: &mut [f32],
-) {
-    macro_rules! by_rows {
-        ($wide:literal, $narrow:literal, $($rows:literal)*) => {
-            match (rows, width) {
-                $(
-                    ($rows, PANEL) => accumulate_rows::<S, $rows, $wide>(simd, packed, panel, sums, out),
-                    ($rows, _) => accumulate_rows::<S, $rows, $narrow>(simd, packed, panel, sums, out),
-                )*
-                _ => {}
-            }
-        };
-    }
-    match S::F32_LANES {
-        16 => by_rows!(2, 1, 1 2 3 4 5 6 7 8 9 10 11 12 13 14),
-        8 => by_rows!(4, 2, 1 2 3),
-        4 => by_rows!(8, 4, 1 2),
-        _ => by_rows!(32, 16, 1 2),
-    }
-}
-
-/// The inner loop: `ROWS` × `VECTORS` sums stay in registers while the inner dimension runs.
-#[inline(always)]
-fn accumulate_rows<S: Simd, const ROWS: usize, const VECTORS: usize>(
-    simd: S,
-    packed: &[f32],
-    panel: &[f32],
-    start: Sums<'_>,
-    out: &mut [f32],
-) {
-    let width = VECTORS * S::F32_LANES;
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    for (row, sums) in sums.iter_mut().enumerate() {
-        let stored = match start.bias {
-            Some(bias) => &bias[..width],
-            None => &out[row * start.stride..][..width],
-        };
-        for (sum, &stored) in sums.iter_mut().zip(S::as_simd_f32s(stored).0) {
-            *sum = stored;
-        }
-        if let Some(residual) = start.residual {
-            let (residual, _) = S::as_simd_f32s(&residual[row * start.stride..][..width]);
-            for (sum, &term) in sums.iter_mut().zip(residual) {
-                *sum = simd.add_f32s(*sum, term);
-            }
-        }
-    }
-    let sums = multiply::<S, ROWS, VECTORS>(simd, packed, panel, sums);
-    let [least, most] = start.clip.map(|value| simd.splat_f32s(value));
-    for (row, sums) in sums.iter().enumerate() {
-        let (out, _) = S::as_mut_simd_f32s(&mut out[row * start.stride..][..width]);
-        for (out, &sum) in out.iter_mut().zip(sums) {
-            *out = simd.min_f32s(simd.max_f32s(sum, least), most);
-        }
-    }
-}
-
-/// The sums by value in and out, so that the compiler keeps them in registers in between.
-#[inline(always)]
-fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize>(
-    simd: S,
-    packed: &[f32],
-    panel: &[f32],
-    start: [[S::f32s; VECTORS]; ROWS],
-) -> [[S::f32s; VECTORS]; ROWS] {
-    let mut sums = start;
-    let (panel, _) = S::as_simd_f32s(panel);
-    for (rows, weights) in packed.chunks_exact(ROWS * BLOCK).zip(panel.chunks_exact(BLOCK * VECTORS)) {
-        for (k, weights) in weights.chunks_exact(VECTORS).enumerate().take(BLOCK) {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let value = simd.splat_f32s(rows[row * BLOCK + k]);
-                for (sum, &weight) in sums.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_e_f32s(value, weight, *sum);
-                }
-            }
-        }
-    }
-    sums
 }

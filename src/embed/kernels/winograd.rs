@@ -1,8 +1,11 @@
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::FeatureMap;
+use super::panels::{BLOCK, Panels};
 use super::parallel::{for_strips, with_scratch};
-use super::product::{BLOCK, Finish, Panels, multiply_packed, row_groups};
+use super::product::{Finish, multiply_packed};
+use super::simd::dispatch;
+use super::tile::row_groups;
 use super::winograd_tiles::{F2, F4, Transform};
 
 /// How many outputs are made together.
@@ -103,7 +106,7 @@ impl Strip<'_> {
         let points = POINTS * POINTS;
         with_scratch(points * tiles * inputs, |packed| {
             with_scratch(points * tiles * outputs, |products| {
-                Arch::new().dispatch(StripOnSimd::<T, POINTS, OUT> {
+                dispatch(StripOnSimd::<T, POINTS, OUT> {
                     strip: self,
                     tiles,
                     packed,
