@@ -163,6 +163,10 @@ fn read_dataset(body: &[u8], transfer_syntax: &str) -> Result<InMemDicomObject, 
     let encoding = Encoding { explicit: transfer_syntax != IMPLICIT_LITTLE, big: transfer_syntax == EXPLICIT_BIG };
     match fault(body, encoding) {
         Some(Fault::Overrun(tag)) => return Err(Error::Dataset { reason: truncated_inside(tag) }),
+        Some(Fault::Uneven((group, element))) => {
+            let reason = format!("the length of element ({group:04X},{element:04X}) cuts its last value");
+            return Err(Error::Dataset { reason });
+        }
         Some(Fault::TooDeep) => {
             return Err(Error::Dataset { reason: "sequences lie in each other more than 64 deep".to_owned() });
         }

@@ -29,6 +29,8 @@ const MAX_DEPTH: usize = 64;
 pub(super) enum Fault {
     /// The length of the element with this tag runs past the end.
     Overrun((u16, u16)),
+    /// The length of the element with this tag is no multiple of the size of its values.
+    Uneven((u16, u16)),
     /// Sequences lie in each other more than 64 deep.
     TooDeep,
 }
@@ -137,20 +139,22 @@ impl Walk<'_> {
     /// The header of a data element.
     fn element(&mut self) -> Result<(), Option<Fault>> {
         let tag = (self.word(self.at)?, self.word(self.at + 2)?);
-        let (value, length, sequence) = if tag.0 == 0xfffe {
-            (self.at + 8, self.long(self.at + 4)?, false)
+        let (value, length, vr) = if tag.0 == 0xfffe {
+            (self.at + 8, self.long(self.at + 4)?, VR::UN)
         } else if !self.encoding.explicit {
-            let entry = StandardDataDictionary.by_tag(Tag(tag.0, tag.1));
-            (self.at + 8, self.long(self.at + 4)?, entry.is_some_and(|entry| entry.vr().relaxed() == VR::SQ))
+            (self.at + 8, self.long(self.at + 4)?, implicit_vr(tag))
         } else {
-            let vr: [u8; 2] = self.bytes.get(self.at + 4..self.at + 6).and_then(|vr| vr.try_into().ok()).ok_or(None)?;
-            if SHORT.contains(&&vr) {
-                (self.at + 8, usize::from(self.word(self.at + 6)?), false)
+            let name: [u8; 2] =
+                self.bytes.get(self.at + 4..self.at + 6).and_then(|vr| vr.try_into().ok()).ok_or(None)?;
+            // The parser reads an unknown VR as UN.
+            let vr = VR::from_binary(name).unwrap_or(VR::UN);
+            if SHORT.contains(&&name) {
+                (self.at + 8, usize::from(self.word(self.at + 6)?), vr)
             } else {
-                // The parser reads an unknown VR as UN.
-                (self.at + 12, self.long(self.at + 8)?, &vr == b"SQ")
+                (self.at + 12, self.long(self.at + 8)?, vr)
             }
         };
+        let sequence = vr == VR::SQ;
         if tag == (0xfffe, 0xe00d) {
             self.at = value;
             self.in_sequence = self.open.pop().is_some();
@@ -163,8 +167,30 @@ impl Walk<'_> {
             (self.in_sequence, self.at) = (true, value);
         } else {
             self.at = self.end_of(value, length, tag)?;
+            // The parser leaves what is over of a last value unread, and goes on in the middle of it.
+            if length % size_of_value(vr) != 0 && self.at < self.bytes.len() {
+                return Err(Some(Fault::Uneven(tag)));
+            }
         }
         Ok(())
+    }
+}
+
+/// The value representation that the parser gives an element without one.
+fn implicit_vr(tag: (u16, u16)) -> VR {
+    if tag == PIXEL_DATA || (tag.0 >> 8 == 0x60 && tag.1 == 0x3000) {
+        return VR::OW;
+    }
+    StandardDataDictionary.by_tag(Tag(tag.0, tag.1)).map_or(VR::UN, |entry| entry.vr().relaxed())
+}
+
+/// Bytes of one binary value; 1 for text and bytes.
+fn size_of_value(vr: VR) -> usize {
+    match vr {
+        VR::US | VR::SS | VR::OW => 2,
+        VR::AT | VR::UL | VR::SL | VR::FL | VR::OL | VR::OF => 4,
+        VR::FD | VR::OD | VR::SV | VR::UV | VR::OV => 8,
+        _ => 1,
     }
 }
 
@@ -209,5 +235,12 @@ mod tests {
         let file = b"\xc0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\x00\x00\x00\x00\
             \xfe\xff\x00\xe0\x0e\x00\x00\x00\x09\x00\x10\x00OB\x00\x00\xfe\xff\xff\xff\x00\x00";
         assert_eq!(fault(file, EXPLICIT), Some(Fault::Overrun((9, 0x10))));
+    }
+
+    #[test]
+    fn a_length_that_cuts_a_value_is_found_before_the_parser_goes_astray() {
+        // Found by fuzzing: two bytes for a value of four, and a length of 4 GiB where the parser then reads.
+        let file = b"\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00";
+        assert_eq!(fault(file, Encoding { explicit: false, big: false }), Some(Fault::Uneven((0, 0))));
     }
 }
