@@ -14,6 +14,7 @@ use super::manifest::{
 use super::samples::{InputFile, hex};
 use super::spec::EncoderSpec;
 use super::train::{EpochReport, TrainedEncoder};
+use super::typicality::Typicality;
 
 /// The name of the training curves in a model folder.
 const CURVES_FILE: &str = "curves.json";
@@ -36,6 +37,7 @@ pub fn write_encoder(out_root: &Path, trained: &TrainedEncoder, held_out: &Value
         best: trained.best,
         curves: &trained.curves,
         inputs: &trained.inputs,
+        typicality: trained.encoder.typicality().cloned(),
     };
     write_version(out_root, &record, held_out)
 }
@@ -49,6 +51,7 @@ pub(super) struct Record<'a> {
     pub best: EpochReport,
     pub curves: &'a [EpochReport],
     pub inputs: &'a [InputFile],
+    pub typicality: Option<Typicality>,
 }
 
 /// Writes the next version of a model.
@@ -124,6 +127,7 @@ fn manifest_of(trained: &Record<'_>, version: &str, files: &[(&str, &[u8])], hel
             validation_dice: trained.best.smoothed.filter(|_| spec.kind == Task::Segmentation),
         },
         training_row_hash: TrainingRowHash::new(&spec.name, version, seed, trained.training_patients),
+        typicality: trained.typicality.clone(),
         files: files.iter().map(|(name, bytes)| ((*name).to_owned(), hex(&Sha256::digest(bytes)))).collect(),
         held_out: held_out.clone(),
     }

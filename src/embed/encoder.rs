@@ -6,19 +6,23 @@ use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::imaging::Prepared;
+use crate::imaging::{Preparation, Prepared, Raster};
 use crate::terms::Modality;
 
 use super::Error;
+use super::architectures::{self, Backbone};
 use super::augment::channel_last;
 use super::convolution::Grid;
 use super::fine_tuning::FineTuned;
 use super::fine_tuning_spec::{Architecture, Task};
+use super::kernels::FeatureMap;
 use super::loss::softmax;
 use super::manifest::{EncoderManifest, WEIGHTS_FILE};
 use super::network::{FoldedNetwork, Linear, layers};
+use super::saliency::{activation_strength, class_activation};
 use super::samples::hex;
 use super::spec::EncoderSpec;
+use super::typicality::Typicality;
 
 /// Length of an embedding of the residual network.
 pub const EMBEDDING_DIM: usize = 32;
@@ -31,6 +35,12 @@ pub struct Encoder {
     classes: Vec<String>,
     shape: [usize; 3],
     weights_sha256: String,
+    /// How its images are prepared.
+    preparation: Preparation,
+    /// The class whose score a saliency map explains.
+    positive: usize,
+    /// Where its training patients lie.
+    typicality: Option<Typicality>,
     network: Network,
 }
 
@@ -39,6 +49,16 @@ pub struct Encoder {
 enum Network {
     Residual(FoldedNetwork),
     FineTuned(Arc<FineTuned>),
+    Published(Arc<Backbone>),
+}
+
+/// One embedding per study, and the share of every image in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pooled {
+    /// The embedding.
+    pub embedding: Vec<f32>,
+    /// Shares in the order of the images; they sum to 1.
+    pub weights: Vec<f64>,
 }
 
 impl Encoder {
@@ -69,32 +89,75 @@ impl Encoder {
                 Network::FineTuned(Arc::new(FineTuned::read(&model, &manifest.spec, weights)?))
             }
         };
-        let classes = manifest.spec.classes;
-        Ok(Self { model, modality: manifest.modality, classes, shape, weights_sha256: found, network })
+        Ok(Self {
+            model,
+            modality: manifest.modality,
+            shape,
+            weights_sha256: found,
+            preparation: manifest.spec.preparation(),
+            positive: manifest.spec.positive_class(),
+            typicality: manifest.typicality,
+            classes: manifest.spec.classes,
+            network,
+        })
+    }
+
+    /// The same encoder that knows where its training patients lie.
+    pub(super) fn with_typicality(mut self, typicality: Option<Typicality>) -> Self {
+        self.typicality = typicality;
+        self
     }
 
     /// An encoder straight from training.
-    pub(super) fn from_network(
-        model: String,
-        modality: Modality,
-        classes: Vec<String>,
-        shape: [usize; 3],
-        network: FoldedNetwork,
-    ) -> Result<Self, Error> {
+    pub(super) fn from_network(spec: &EncoderSpec, network: FoldedNetwork) -> Result<Self, Error> {
         let weights_sha256 = hex(&Sha256::digest(network_bytes(&network)?));
-        Ok(Self { model, modality, classes, shape, weights_sha256, network: Network::Residual(network) })
+        Ok(Self::candidate(spec, weights_sha256, Network::Residual(network)))
     }
 
-    /// An encoder straight from fine-tuning.
-    pub(super) fn fine_tuned(spec: &EncoderSpec, network: FineTuned) -> Result<Self, Error> {
-        Ok(Self {
+    fn candidate(spec: &EncoderSpec, weights_sha256: String, network: Network) -> Self {
+        Self {
             model: format!("{}@candidate", spec.name),
             modality: spec.modality,
             classes: spec.classes.clone(),
             shape: spec.input_shape(),
-            weights_sha256: hex(&Sha256::digest(network.bytes()?)),
-            network: Network::FineTuned(Arc::new(network)),
+            weights_sha256,
+            preparation: spec.preparation(),
+            positive: spec.positive_class(),
+            typicality: None,
+            network,
+        }
+    }
+
+    /// An encoder of published weights: no classes, mean pooling, no training patients of ours to compare with.
+    ///
+    /// Images are prepared at the size that the architecture was trained with; a grey image goes to all colours. Pixels are
+    /// scaled by the mean and spread of its training, as published.
+    ///
+    /// # Errors
+    /// [`Error::UnknownArchitecture`], or as [`Backbone::load`].
+    pub fn pretrained(architecture: &str, modality: Modality, weights: &[u8]) -> Result<Self, Error> {
+        let known: architectures::Architecture = architecture.parse()?;
+        let backbone = Backbone::load(known, weights, &Device::Cpu)?;
+        let side = backbone.input().size;
+        let channels = if modality == Modality::Mri { 3 } else { 1 };
+        let weights_sha256 = hex(&Sha256::digest(weights));
+        Ok(Self {
+            model: format!("{}:{}", known.name(), weights_sha256.get(..12).unwrap_or_default()),
+            modality,
+            classes: Vec::new(),
+            shape: [channels, side, side],
+            weights_sha256,
+            preparation: Preparation { side, ..Preparation::of(modality) },
+            positive: 0,
+            typicality: None,
+            network: Network::Published(Arc::new(backbone)),
         })
+    }
+
+    /// An encoder straight from fine-tuning.
+    pub(super) fn fine_tuned(spec: &EncoderSpec, network: FineTuned) -> Result<Self, Error> {
+        let weights_sha256 = hex(&Sha256::digest(network.bytes()?));
+        Ok(Self::candidate(spec, weights_sha256, Network::FineTuned(Arc::new(network))))
     }
 
     /// The weights file.
@@ -102,6 +165,7 @@ impl Encoder {
         match &self.network {
             Network::Residual(network) => network_bytes(network),
             Network::FineTuned(network) => network.bytes(),
+            Network::Published(_) => Err(Error::NoClasses { model: self.model.clone() }),
         }
     }
 
@@ -109,6 +173,61 @@ impl Encoder {
     #[must_use]
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// How its images are prepared.
+    #[must_use]
+    pub fn preparation(&self) -> Preparation {
+        self.preparation
+    }
+
+    /// Length of an embedding.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        match &self.network {
+            Network::Residual(_) => EMBEDDING_DIM,
+            Network::FineTuned(network) => network.dim(),
+            Network::Published(backbone) => backbone.dim(),
+        }
+    }
+
+    /// Where its training patients lie, when it knows.
+    pub(super) fn typicality(&self) -> Option<&Typicality> {
+        self.typicality.as_ref()
+    }
+
+    /// A sentence when a pooled embedding lies far from those of the training patients.
+    #[must_use]
+    pub fn unusual(&self, embedding: &[f32]) -> Option<String> {
+        self.typicality.as_ref().and_then(|typicality| typicality.finding(embedding))
+    }
+
+    /// Which places of a prepared image raised its score: Grad-CAM of the positive class, in [0, 1], of the prepared image's
+    /// size. Without classes it is how strongly each place answers; flat for the residual network, which keeps no map.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for an image of another shape.
+    pub fn saliency(&self, image: &Prepared) -> Result<Raster, Error> {
+        self.check_shape(0, image)?;
+        let side = self.preparation.side;
+        match &self.network {
+            Network::Residual(_) => Ok(Raster::filled(side, side, 1, 0.0)),
+            Network::FineTuned(network) => {
+                let (map, size, slopes) = network.activation(image, self.positive)?;
+                Ok(class_activation(&map, size, &slopes, side))
+            }
+            Network::Published(backbone) => {
+                let map = backbone.features(&published_input(backbone, image)?)?;
+                let [_, height, width, channels] = map.shape();
+                if width == 1 {
+                    // The tokens of a transformer: the class token, then the patches row by row.
+                    let patches = ((height - 1) as f64).sqrt() as usize;
+                    let values = map.values().get(channels..).unwrap_or_default();
+                    return Ok(activation_strength(values, [patches, patches], channels, side));
+                }
+                Ok(activation_strength(map.values(), [height, width], channels, side))
+            }
+        }
     }
 
     /// What it embeds.
@@ -158,6 +277,7 @@ impl Encoder {
                 network.logits(&embedding)?.flatten_all()?.to_vec1::<f32>()?
             }
             Network::FineTuned(network) => network.logits(embedding)?,
+            Network::Published(_) => return Err(Error::NoClasses { model: self.model.clone() }),
         };
         Ok(softmax(&logits))
     }
@@ -167,10 +287,16 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::NoViews`] without an image.
-    pub fn pool(&self, embeddings: &[Vec<f32>]) -> Result<(Vec<f32>, Vec<f32>), Error> {
+    pub fn pool(&self, embeddings: &[Vec<f32>]) -> Result<Pooled, Error> {
         match &self.network {
-            Network::FineTuned(network) if network.has_attention() => network.pool(embeddings),
-            _ => Ok((pool_mean(embeddings)?, vec![1.0 / embeddings.len() as f32; embeddings.len()])),
+            Network::FineTuned(network) if network.has_attention() => {
+                let (embedding, shares) = network.pool(embeddings)?;
+                Ok(Pooled { embedding, weights: shares.into_iter().map(f64::from).collect() })
+            }
+            _ => {
+                let share = 1.0 / embeddings.len() as f64;
+                Ok(Pooled { embedding: pool_mean(embeddings)?, weights: vec![share; embeddings.len()] })
+            }
         }
     }
 
@@ -181,13 +307,29 @@ impl Encoder {
     /// [`Error::Candle`] for an embedding of another length.
     pub fn auxiliary(&self, embedding: &[f32]) -> Result<Vec<Vec<f32>>, Error> {
         match &self.network {
-            Network::Residual(_) => Ok(Vec::new()),
+            Network::Residual(_) | Network::Published(_) => Ok(Vec::new()),
             Network::FineTuned(network) => network.auxiliary(embedding),
         }
     }
 
     /// One image at a time, so that the order of every sum is fixed by the image alone.
     fn embedding(&self, index: usize, image: &Prepared) -> Result<Vec<f32>, Error> {
+        self.check_shape(index, image)?;
+        let [channels, height, width] = self.shape;
+        match &self.network {
+            Network::Residual(network) => {
+                let grid = Grid { images: 1, rows: height, columns: width, channels };
+                Ok(network.embed(channel_last(image), grid)?.flatten_all()?.to_vec1::<f32>()?)
+            }
+            Network::FineTuned(network) => network.embed(image),
+            Network::Published(backbone) => {
+                let mut embeddings = backbone.embed(&published_input(backbone, image)?)?;
+                embeddings.pop().ok_or(Error::NoViews)
+            }
+        }
+    }
+
+    fn check_shape(&self, index: usize, image: &Prepared) -> Result<(), Error> {
         let [channels, height, width] = self.shape;
         let count = channels * height * width;
         if [image.channels, image.height, image.width] != self.shape || image.pixels.len() != count {
@@ -197,14 +339,22 @@ impl Encoder {
                 found: format!("{} x {} x {}", image.channels, image.height, image.width),
             });
         }
-        match &self.network {
-            Network::Residual(network) => {
-                let grid = Grid { images: 1, rows: height, columns: width, channels };
-                Ok(network.embed(channel_last(image), grid)?.flatten_all()?.to_vec1::<f32>()?)
-            }
-            Network::FineTuned(network) => network.embed(image),
+        Ok(())
+    }
+}
+
+/// A prepared image as the published network wants it: its channel count, its mean and spread.
+fn published_input(backbone: &Backbone, image: &Prepared) -> Result<FeatureMap, Error> {
+    let channels = backbone.channels();
+    let plane = image.height * image.width;
+    let mut values = Vec::with_capacity(plane * channels);
+    for pixel in 0..plane {
+        for channel in 0..channels {
+            let source = channel.min(image.channels.saturating_sub(1));
+            values.push(image.pixels.get(source * plane + pixel).copied().unwrap_or(0.0));
         }
     }
+    backbone.input().normalise(FeatureMap::new([1, image.height, image.width, channels], values)?)
 }
 
 /// The mean of a study's embeddings over its views or slices.

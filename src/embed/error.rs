@@ -13,6 +13,12 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// Classes asked of weights that have none.
+    #[error("model {model}: expected a trained encoder with classes, found published weights")]
+    NoClasses {
+        /// The weights.
+        model: String,
+    },
     /// A specification that is not TOML, misses a key or has an unknown one.
     #[error("{}: {reason}", path.display())]
     Spec {

@@ -181,6 +181,7 @@ pub fn write_localiser(out_root: &Path, trained: &TrainedLocaliser, held_out: &V
             best: trained.best,
             curves: &trained.curves,
             inputs: &trained.inputs,
+            typicality: None,
         },
         held_out,
     )

@@ -10,6 +10,7 @@ use super::Error;
 use super::fine_tuning_spec::Task;
 use super::samples::{InputFile, hex};
 use super::spec::EncoderSpec;
+use super::typicality::Typicality;
 
 /// The name of the weights file in a model folder.
 pub(super) const WEIGHTS_FILE: &str = "weights.safetensors";
@@ -43,6 +44,9 @@ pub struct EncoderManifest {
     pub training: ManifestTraining,
     /// Who was used for fitting or early stopping, salted and hashed.
     pub training_row_hash: TrainingRowHash,
+    /// Where the pooled embeddings of the training patients lie; an encoder's, absent in older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typicality: Option<Typicality>,
     /// File name to SHA-256, hex.
     pub files: BTreeMap<String, String>,
     /// Figures on patients never used, with intervals; their form is the caller's.

@@ -26,6 +26,7 @@ mod loss;
 mod manifest;
 mod network;
 mod rows;
+mod saliency;
 mod samples;
 mod spec;
 mod table;
@@ -38,7 +39,7 @@ pub use artifact::write_encoder;
 pub use dataset_spec::{
     DatasetSpec, FoldSpec, JoinSpec, LabelSpec, LateralitySpec, LevelsSpec, PatientRule, PatientSpec,
 };
-pub use encoder::{EMBEDDING_DIM, Encoder, pool_mean};
+pub use encoder::{EMBEDDING_DIM, Encoder, Pooled, pool_mean};
 pub use error::Error;
 pub use evaluate::{Evaluation, HeldOut, evaluate, held_out_per_patient};
 pub use fine_tuning::TrainingFiles;

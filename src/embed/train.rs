@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use candle_core::{Device, Tensor};
@@ -23,6 +23,7 @@ use super::network::FoldedNetwork;
 use super::samples::{InputFile, Sample};
 use super::spec::{EncoderSpec, TrainingSpec};
 use super::trainable::TrainableNetwork;
+use super::typicality::Typicality;
 
 /// Epochs over which the learning rate rises.
 const WARM_UP: f64 = 2.0;
@@ -163,9 +164,10 @@ pub fn train_encoder_with(
             Course { kept: encoder, best: tuned.best, curves: tuned.curves }
         }
     };
+    let typicality = typicality_of(&course.kept, &usable)?;
     Ok(TrainedEncoder {
         spec: spec.clone(),
-        encoder: course.kept,
+        encoder: course.kept.with_typicality(typicality),
         training_patients: usable.iter().map(|sample| sample.patient.clone()).collect(),
         n_images: usable.len(),
         epochs_run: course.curves.len(),
@@ -173,6 +175,16 @@ pub fn train_encoder_with(
         inputs: Vec::new(),
         curves: course.curves,
     })
+}
+
+/// Where the pooled embeddings of the training patients lie.
+fn typicality_of(encoder: &Encoder, samples: &[&Sample]) -> Result<Option<Typicality>, Error> {
+    let mut of_patient: BTreeMap<&PatientId, Vec<Prepared>> = BTreeMap::new();
+    for sample in samples {
+        of_patient.entry(&sample.patient).or_default().push(sample.prepared.clone());
+    }
+    let pooled = of_patient.values().map(|images| Ok(encoder.pool(&encoder.embed(images)?)?.embedding));
+    Ok(Typicality::of(&pooled.collect::<Result<Vec<_>, Error>>()?))
 }
 
 /// The samples outside the held-out folds, each of the shape of the specification.
@@ -287,8 +299,7 @@ impl<'a> Training<'a> {
 }
 
 fn encoder_of(spec: &EncoderSpec, network: FoldedNetwork) -> Result<Encoder, Error> {
-    let model = format!("{}@candidate", spec.name);
-    Encoder::from_network(model, spec.modality, spec.classes.clone(), spec.input_shape(), network)
+    Encoder::from_network(spec, network)
 }
 
 fn check_shapes(spec: &EncoderSpec, samples: &[&Sample]) -> Result<(), Error> {

@@ -9,12 +9,13 @@ use super::super::Error;
 use super::super::convolution::Grid;
 use super::super::fine_tuning_spec::AuxiliaryKind;
 use super::super::loss::softmax;
+use super::super::saliency::slopes;
 use super::super::spec::EncoderSpec;
 use super::backbone::{Backbone, Workspace};
 use super::heads::{Heads, Named};
 use super::layers::FEATURES;
 use super::parameters::Layout;
-use super::tensors::{read_tensors, tensor_bytes};
+use super::tensors::{halved, read_tensors, weights_bytes};
 
 /// The position of the last block.
 pub(super) const TOP: usize = 18;
@@ -68,6 +69,7 @@ impl FineTuned {
     /// The network of a specification with these parameters.
     pub fn new(spec: &EncoderSpec, parameters: Vec<f32>) -> Result<Self, Error> {
         let (layout, backbone, heads) = Self::parts(spec);
+        let parameters = halved(parameters);
         let tensors = heads.tensors(&layout, &parameters)?;
         let mirror = spec.fine_tuning.mirror;
         Ok(Self { layout, backbone, heads, parameters, tensors, mirror, spaces: Mutex::default() })
@@ -106,10 +108,42 @@ impl FineTuned {
         Ok(Tensor::from_vec(embeddings.concat(), (embeddings.len(), dim), &Device::Cpu)?)
     }
 
+    /// The last map of one image, its height and width, and the slope of the score of `class` (its logit less the mean of
+    /// the others') by the mean of every channel.
+    pub fn activation(&self, image: &Prepared, class: usize) -> Result<(Vec<f32>, [usize; 2], Vec<f32>), Error> {
+        let grid = Grid { images: 1, rows: image.height, columns: image.width, channels: image.channels };
+        let mut space = Workspace::default();
+        self.backbone.forward(&self.parameters, &normalised(channels_last(image, false)), grid, &mut space);
+        let (map, top) = self.backbone.after(TOP, &space);
+        let features = Tensor::from_vec(mean_over_pixels(map, top), (1, FEATURES), &Device::Cpu)?;
+        let embedding = self.heads.embed(&self.tensors, &features)?.flatten_all()?.to_vec1::<f32>()?;
+        let rows = |name: &str| -> Result<Vec<f32>, Error> {
+            let tensor = self.tensors.get(name);
+            let tensor = tensor.ok_or_else(|| candle_core::Error::Msg(format!("no tensor {name}")))?;
+            Ok(tensor.flatten_all()?.to_vec1::<f32>()?)
+        };
+        let (weight, head) = (rows("embedding.weight")?, rows("head.weight")?);
+        let classes: Vec<&[f32]> = head.chunks_exact(embedding.len().max(1)).collect();
+        let others = classes.len().saturating_sub(1).max(1) as f32;
+        let contrast: Vec<f32> = (0..embedding.len())
+            .map(|unit| {
+                let of = |row: &&[f32]| row.get(unit).copied().unwrap_or(0.0);
+                let rest = classes.iter().enumerate().filter(|(k, _)| *k != class).map(|(_, row)| of(row)).sum::<f32>();
+                classes.get(class).map_or(0.0, of) - rest / others
+            })
+            .collect();
+        Ok((map.to_vec(), [top.rows, top.columns], slopes(&weight, FEATURES, &embedding, &contrast)))
+    }
+
     /// The class logits of one embedding.
     pub fn logits(&self, embedding: &[f32]) -> Result<Vec<f32>, Error> {
         let rows = Self::rows(&[embedding.to_vec()])?;
         Ok(self.heads.logits(&self.tensors, &rows)?.flatten_all()?.to_vec1::<f32>()?)
+    }
+
+    /// Length of an embedding.
+    pub fn dim(&self) -> usize {
+        self.tensors.get("embedding.weight").and_then(|weight| weight.dims().first().copied()).unwrap_or(0)
     }
 
     /// True when the shares of a patient's images were learned.
@@ -148,9 +182,9 @@ impl FineTuned {
         Ok((pooled, shares))
     }
 
-    /// The weights file: every tensor under torchvision's name or its head's, little-endian f32.
+    /// The weights file: every tensor under torchvision's name or its head's, half precision.
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
-        tensor_bytes(&self.layout, &[("", &self.parameters)], None)
+        weights_bytes(&self.layout, &self.parameters)
     }
 
     /// Reads a weights file of this specification.

@@ -152,6 +152,7 @@ impl SegmentationNetwork {
         let mut layout = Layout::default();
         let backbone = Backbone::new(spec.input_shape()[0], BLOCKS, &mut layout);
         let decoder = Decoder::new(&mut layout);
+        let parameters = super::tensors::halved(parameters);
         Self { layout, backbone, decoder, parameters, mirror: spec.fine_tuning.mirror }
     }
 
@@ -177,7 +178,7 @@ impl SegmentationNetwork {
 
     /// The weights file.
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
-        super::tensors::tensor_bytes(&self.layout, &[("", &self.parameters)], None)
+        super::tensors::weights_bytes(&self.layout, &self.parameters)
     }
 
     /// Reads a weights file of this specification.
