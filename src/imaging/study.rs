@@ -175,7 +175,8 @@ fn fill(mut study: Study, uid: &str, files: &[Headed], others: &BTreeMap<String,
     if uid.is_empty() {
         found.push("StudyInstanceUID is absent".to_owned());
     }
-    for (code, n) in others {
+    // A segmentation belongs to the study it was drawn on.
+    for (code, n) in others.iter().filter(|(code, _)| *code != "SEG") {
         found.push(format!(
             "wrong modality: {} of modality {code} in the same examination left out",
             count(*n, "image")

@@ -5,7 +5,7 @@ use polars::prelude::{DataFrame, NamedFrom, Series};
 use serde::Serialize;
 
 use super::{Error, Progress, sha256_hex};
-use crate::imaging::{FileReport, FileStatus, Study, StudyImage, group_studies, scan_folder};
+use crate::imaging::{FileReport, FileStatus, Study, StudyImage, group_studies, images_root, scan_folder};
 use crate::schema::CohortDefinition;
 use crate::terms::PatientId;
 
@@ -24,7 +24,7 @@ pub struct IngestReport {
     pub warnings: Vec<String>,
 }
 
-/// Reads a folder of DICOM and PNG files and groups them into studies.
+/// Reads a folder (or what a DICOMDIR lists) of DICOM, NIfTI, PNG and PGM files and groups them into studies.
 ///
 /// DICOM files carry their patient; the ids get the cohort's namespace, or `local`. PNG files belong to a patient only
 /// by the cohort's image patterns.
@@ -89,7 +89,8 @@ impl IngestReport {
     /// The schema metadata to write with the frame: the folder that the image paths are relative to.
     #[must_use]
     pub fn metadata(root: &Path) -> HashMap<String, String> {
-        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let root = images_root(root);
+        let root = root.canonicalize().unwrap_or_else(|_| root.clone());
         HashMap::from([(ROOT_KEY.to_owned(), root.display().to_string())])
     }
 
