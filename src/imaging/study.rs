@@ -69,6 +69,9 @@ pub struct StudyImage {
     /// True with burned-in text or calipers, declared or detected; ultrasound only.
     #[serde(default)]
     pub burned_in: bool,
+    /// SHA-256 of the file's decoded pixels, as scanned; `None` in tables of older versions.
+    #[serde(default)]
+    pub pixel_sha256: Option<String>,
 }
 
 impl StudyImage {
@@ -89,6 +92,7 @@ impl StudyImage {
             implant: header.implant,
             tissue: None,
             burned_in: false,
+            pixel_sha256: report.pixel_sha256.clone(),
         }
     }
 }
@@ -175,7 +179,8 @@ fn fill(mut study: Study, uid: &str, files: &[Headed], others: &BTreeMap<String,
     if uid.is_empty() {
         found.push("StudyInstanceUID is absent".to_owned());
     }
-    for (code, n) in others {
+    // A segmentation belongs to the study it was drawn on.
+    for (code, n) in others.iter().filter(|(code, _)| *code != "SEG") {
         found.push(format!(
             "wrong modality: {} of modality {code} in the same examination left out",
             count(*n, "image")

@@ -61,11 +61,8 @@ fn mapped_studies(files: &[FileReport], cohort: Option<&CohortDefinition>) -> (V
                 path: file.path.clone(),
                 laterality: file.laterality,
                 view: file.view.clone(),
-                phase: None,
-                position_mm: None,
-                time_s: None,
-                pixel_spacing_mm: None,
                 frames: file.frames.unwrap_or(1),
+                pixel_sha256: file.pixel_sha256.clone(),
                 ..StudyImage::default()
             }),
             None => unmatched += 1,
