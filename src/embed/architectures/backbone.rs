@@ -118,7 +118,7 @@ impl Backbone {
     /// [`Error::BackboneInput`] for images of other channels or too small.
     pub fn features(&self, images: &FeatureMap) -> Result<FeatureMap, Error> {
         let mut maps = self.features_at(images, &[self.stages.len().saturating_sub(1)])?;
-        maps.pop().ok_or(Error::NoViews)
+        Ok(maps.pop().expect("one stage gives one map"))
     }
 
     /// The maps of the given stages, in the given order; nothing is computed past the last of them.

@@ -89,18 +89,17 @@ impl<E: Engine> Block<E> {
         [inputs, width, stride]: [usize; 3],
     ) -> Result<Self, Error> {
         let outputs = width * kind.expansion();
-        let steps: &[([usize; 2], [usize; 2])] = match kind {
-            BlockKind::Basic => &[([inputs, width], [3, stride]), ([width, width], [3, 1])],
+        let mut read = |index: usize, channels: [usize; 2], window: [usize; 2]| {
+            let names = (format!("{prefix}.conv{index}"), format!("{prefix}.bn{index}"));
+            convolution(engine, weights, names, channels, window, Activation::Relu)
+        };
+        let (path, last) = match kind {
+            BlockKind::Basic => (vec![read(1, [inputs, width], [3, stride])?], read(2, [width, outputs], [3, 1])?),
             BlockKind::Bottleneck => {
-                &[([inputs, width], [1, 1]), ([width, width], [3, stride]), ([width, outputs], [1, 1])]
+                let path = vec![read(1, [inputs, width], [1, 1])?, read(2, [width, width], [3, stride])?];
+                (path, read(3, [width, outputs], [1, 1])?)
             }
         };
-        let mut path = Vec::new();
-        for (index, &(channels, window)) in steps.iter().enumerate() {
-            let names = (format!("{prefix}.conv{}", index + 1), format!("{prefix}.bn{}", index + 1));
-            path.push(convolution(engine, weights, names, channels, window, Activation::Relu)?);
-        }
-        let last = path.pop().ok_or(Error::NoViews)?;
         let shortcut = if stride == 1 && inputs == outputs {
             None
         } else {

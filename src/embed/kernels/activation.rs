@@ -64,11 +64,11 @@ pub(super) fn exponential(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     let shifted = x.mul_add(LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_375, x));
+    let r = n.mul_add(2.121_944_4e-4, n.mul_add(-0.693_359_4, x));
     let p = r.mul_add(1.987_569_1e-4, 1.398_199_9e-3);
     let p = r.mul_add(p, 8.333_452e-3);
     let p = r.mul_add(p, 4.166_579_6e-2);
-    let p = r.mul_add(p, 0.166_666_65);
+    let p = r.mul_add(p, 0.166_666_66);
     let p = r.mul_add(p, 0.5);
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
     (r * r).mul_add(p, r + 1.0) * power

@@ -76,12 +76,12 @@ impl WithSimd for RowsTimesPanels<'_> {
                 let packed = &mut packed[group.start * per_row..group.end * per_row];
                 source.pack(first + group.start, group.len(), chunk.clone(), packed);
             }
-            let visit = Visit { finish, first: start == 0, last: chunk.end == blocks };
+            let visit = Visit { finish, first: start == 0, last: chunk.end == blocks, outputs };
             for columns in weights.columns() {
                 let (panel, width) = weights.panel(&columns, &chunk);
                 for group in row_groups::<S>(rows) {
                     let packed = &packed[group.start * per_row..group.end * per_row];
-                    visit.tile(simd, [packed, panel], [group.len(), width], outputs, group.start, columns.clone(), out);
+                    visit.tile(simd, [packed, panel], [group.len(), width], group.start, columns.clone(), out);
                 }
             }
         }
@@ -104,12 +104,12 @@ pub(super) fn multiply_packed<S: Simd>(
 ) {
     let per_row = weights.blocks * BLOCK;
     let finish = Finish { bias, residual: None, activation: Activation::None };
-    let visit = Visit { finish, first: true, last: true };
+    let visit = Visit { finish, first: true, last: true, outputs: weights.outputs };
     for columns in weights.columns() {
         let (panel, width) = weights.panel(&columns, &(0..weights.blocks));
         for group in row_groups::<S>(rows) {
             let packed = &packed[group.start * per_row..group.end * per_row];
-            visit.tile(simd, [packed, panel], [group.len(), width], weights.outputs, group.start, columns.clone(), out);
+            visit.tile(simd, [packed, panel], [group.len(), width], group.start, columns.clone(), out);
         }
     }
 }
@@ -122,6 +122,8 @@ struct Visit<'a> {
     first: bool,
     /// Whether the sums are complete, and clipped.
     last: bool,
+    /// Columns of the output.
+    outputs: usize,
 }
 
 impl Visit<'_> {
@@ -132,11 +134,11 @@ impl Visit<'_> {
         simd: S,
         [packed, panel]: [&[f32]; 2],
         [rows, width]: [usize; 2],
-        outputs: usize,
         row: usize,
         columns: Range<usize>,
         out: &mut [f32],
     ) {
+        let outputs = self.outputs;
         let start = row * outputs + columns.start;
         let Finish { bias, residual, activation } = self.finish;
         let clip = match activation {
