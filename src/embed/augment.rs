@@ -90,7 +90,7 @@ impl Change {
 }
 
 /// Gamma, blur, noise and a blank rectangle; draws nothing for an option that is off.
-fn degraded(pixels: &mut Vec<f32>, image: &Prepared, spec: &AugmentSpec, rng: &mut ChaCha8Rng) {
+fn degraded(pixels: &mut [f32], image: &Prepared, spec: &AugmentSpec, rng: &mut ChaCha8Rng) {
     let size = (image.height, image.width, image.channels);
     if spec.gamma > 0.0 {
         let exponent = ((2.0 * rng.random::<f64>() - 1.0) * spec.gamma).exp() as f32;
@@ -111,7 +111,7 @@ fn degraded(pixels: &mut Vec<f32>, image: &Prepared, spec: &AugmentSpec, rng: &m
 }
 
 /// Gaussian blur along both axes, edges repeated.
-fn blur(pixels: &mut Vec<f32>, (height, width, channels): (usize, usize, usize), sigma: f32) {
+fn blur(pixels: &mut [f32], (height, width, channels): (usize, usize, usize), sigma: f32) {
     let radius = (3.0 * sigma).ceil() as usize;
     if radius == 0 {
         return;
@@ -120,7 +120,7 @@ fn blur(pixels: &mut Vec<f32>, (height, width, channels): (usize, usize, usize),
         (0..=2 * radius).map(|i| (-0.5 * ((i as f32 - radius as f32) / sigma.max(1e-3)).powi(2)).exp()).collect();
     let total: f32 = weights.iter().sum();
     for (length, step) in [(width, channels), (height, width * channels)] {
-        let source = pixels.clone();
+        let source = pixels.to_vec();
         for (at, value) in pixels.iter_mut().enumerate() {
             let place = at / step % length;
             let start = at - place * step;

@@ -1,7 +1,8 @@
 //! Prepared images to embeddings, in candle on the CPU.
 //!
-//! Lives here: the residual encoder and its weights (hash checked before use), pooling over views and slices, the
-//! training of an encoder from a specification, and the model folder it writes. May import [`crate::terms`] and
+//! Lives here: the residual encoder and its weights (hash checked before use), a MobileNetV2 fine-tuned from ImageNet
+//! weights (classes, auxiliary tasks, attention over a patient's images), the lesion localiser, pooling over views and
+//! slices, the training of each from a specification, and the model folder it writes. May import [`crate::terms`] and
 //! [`crate::imaging`]; candle enters nowhere else. Deliberately absent: intervals and tests (`stats`), joins of
 //! embeddings with other tables (`fusion`), choosing which version is promoted (`study`).
 
@@ -19,6 +20,7 @@ mod early_stopping;
 mod encoder;
 mod error;
 mod evaluate;
+mod evaluate_patients;
 mod fine_tuning;
 mod fine_tuning_spec;
 mod localiser;
@@ -42,6 +44,7 @@ pub use dataset_spec::{
 pub use encoder::{EMBEDDING_DIM, Encoder, Pooled, pool_mean};
 pub use error::Error;
 pub use evaluate::{Evaluation, HeldOut, evaluate, held_out_per_patient};
+pub use evaluate_patients::{AuxiliaryFigure, AuxiliaryHeldOut, PatientHeldOut, auxiliary_figures, evaluate_patients};
 pub use fine_tuning::TrainingFiles;
 pub use fine_tuning_spec::{
     Architecture, AuxiliaryKind, AuxiliarySpec, FineTuningSpec, InputSpec, Pooling, Task, Transform,

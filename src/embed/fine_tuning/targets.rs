@@ -110,8 +110,8 @@ impl Balance {
 }
 
 /// Divides some weights by their sum over all chunks; all zero stays zero.
-fn share<'a>(targets: &'a mut [Targets], mut weights: impl FnMut(&'a mut Targets) -> Vec<&'a mut f32>) {
-    let all: Vec<&mut f32> = targets.iter_mut().flat_map(|target| weights(target)).collect();
+fn share<'a>(targets: &'a mut [Targets], weights: impl FnMut(&'a mut Targets) -> Vec<&'a mut f32>) {
+    let all: Vec<&mut f32> = targets.iter_mut().flat_map(weights).collect();
     let total: f32 = all.iter().map(|weight| **weight).sum();
     if total > 0.0 {
         all.into_iter().for_each(|weight| *weight /= total);

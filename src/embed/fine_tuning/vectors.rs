@@ -32,7 +32,7 @@ pub(super) fn add_bias(map: &mut [f32], bias: &[f32], clipped: bool) {
         || {
             for row in map.chunks_exact_mut(bias.len()) {
                 if clipped {
-                    row.iter_mut().zip(bias).for_each(|(x, b)| *x = (*x + b).max(0.0).min(6.0));
+                    row.iter_mut().zip(bias).for_each(|(x, b)| *x = (*x + b).clamp(0.0, 6.0));
                 } else {
                     row.iter_mut().zip(bias).for_each(|(x, b)| *x += b);
                 }
