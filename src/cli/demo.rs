@@ -16,7 +16,7 @@ use crate::schema::CohortDefinition;
 use crate::study::simulate::{SimulateOptions, simulate_cohort};
 use crate::study::{
     self, AssessRequest, FusedTable, IngestReport, Models, PseudonymKey, ResponseModel, assess_cohort, check,
-    embed_studies, predict,
+    EmbedRequest, embed_studies, predict,
 };
 use crate::tables::write_table;
 
@@ -134,7 +134,17 @@ impl Demo {
         })?;
         let embeddings = out.join("embeddings.arrow");
         run.stage("embed", "studies", || {
-            let report = embed_studies(&out.join("studies.arrow"), &embeddings, models, None, &Bar::new())?;
+            let report = embed_studies(
+                &EmbedRequest {
+                    studies: &out.join("studies.arrow"),
+                    out: &embeddings,
+                    models,
+                    encoder: None,
+                    pretrained: None,
+                    preview: None,
+                },
+                &Bar::new(),
+            )?;
             Ok(((), report.computed))
         })?;
         let table = run.stage("fuse", "patients", || {

@@ -9,7 +9,7 @@ use super::early_stopping::rank_auc;
 use super::fine_tuning_spec::{AuxiliaryKind, AuxiliarySpec};
 use super::samples::Sample;
 use super::spec::EncoderSpec;
-use super::{Encoder, Error};
+use super::{Encoder, Error, Pooled};
 
 /// A patient whom the encoder never saw, her images pooled: by attention where it was learned, by their mean otherwise.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub struct PatientHeldOut {
     /// Probability of every class.
     pub class_probabilities: Vec<f32>,
     /// The share of each of her images in the answer, in sample order; together 1.
-    pub shares: Vec<f32>,
+    pub shares: Vec<f64>,
     /// Truth and answer of every auxiliary task, in the order of the specification.
     pub auxiliary: Vec<AuxiliaryHeldOut>,
 }
@@ -80,7 +80,7 @@ pub fn evaluate_patients(
     let positive = spec.positive_class();
     let rows = patients.into_iter().map(|(patient, samples)| {
         let images: Vec<Prepared> = samples.iter().map(|sample| sample.prepared.clone()).collect();
-        let (pooled, shares) = encoder.pool(&encoder.embed(&images)?)?;
+        let Pooled { embedding: pooled, weights: shares } = encoder.pool(&encoder.embed(&images)?)?;
         let class_probabilities = encoder.classify(&pooled)?;
         let answers = encoder.auxiliary(&pooled)?.into_iter().enumerate();
         Ok(PatientHeldOut {

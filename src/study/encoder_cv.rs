@@ -175,7 +175,8 @@ fn point_figures(spec: &EncoderSpec, rows: &[HeldOut]) -> Value {
     })
 }
 
-fn interval_figures(spec: &EncoderSpec, rows: &[HeldOut]) -> Value {
+/// The AUC of every class against the rest, per image and per patient, with intervals.
+pub(super) fn interval_figures(spec: &EncoderSpec, rows: &[HeldOut]) -> Value {
     let by_patient = held_out_per_patient(rows);
     let seed = spec.training.seed;
     each_class(spec, |class| {
@@ -193,7 +194,8 @@ fn each_class(spec: &EncoderSpec, figures: impl Fn(usize) -> Value) -> Value {
     Value::Object(named.collect())
 }
 
-fn localiser_figures(rows: &[LocatedHeldOut], seed: u64) -> Value {
+/// Dice and intersection over union of held-out masks, with intervals.
+pub(super) fn localiser_figures(rows: &[LocatedHeldOut], seed: u64) -> Value {
     if rows.is_empty() {
         return Value::Null;
     }
@@ -215,7 +217,7 @@ fn localiser_figures(rows: &[LocatedHeldOut], seed: u64) -> Value {
 }
 
 /// The AUC of held-out rows, resampling whole patients; `None` where it is not defined.
-pub(super) fn auc(rows: &[HeldOut], seed: u64) -> Option<Estimate> {
+fn auc(rows: &[HeldOut], seed: u64) -> Option<Estimate> {
     let patients: Vec<&PatientId> = rows.iter().map(|row| &row.patient).collect();
     clustered(&patients, seed, |drawn| {
         let (y, score): (Vec<bool>, Vec<f64>) =

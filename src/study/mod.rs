@@ -13,6 +13,7 @@ mod cross_validate;
 mod digest;
 mod embedding;
 mod encoder;
+mod encoder_cv;
 mod error;
 mod evaluation;
 mod fit;
@@ -41,8 +42,9 @@ pub use compare::{
 };
 pub use cross_validate::{CrossValidation, cross_validate, paired_difference};
 pub use digest::{PseudonymKey, RowHashes, sha256_hex, sha256_of_file};
-pub use embedding::{EmbedReport, embed_studies};
+pub use embedding::{EmbedReport, EmbedRequest, PretrainedWeights, embed_studies};
 pub use encoder::{EncoderRefit, train_encoder_from};
+pub use encoder_cv::cross_validate_encoder;
 pub use error::Error;
 pub use evaluation::{BinaryEvaluation, Calibration, CellCalibration, LadderStep, PatientResult, Subgroup};
 pub use fit::{FittedResponse, ResponseRows};

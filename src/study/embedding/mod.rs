@@ -15,7 +15,7 @@ use self::readers::{Reader, pretrained_reader, readers};
 use self::table::{earlier, read_studies, to_frame};
 use super::assessment::ViewWeight;
 use super::{Error, Models, Progress, sha256_hex};
-use crate::imaging::{Raster, Study, StudyView, load_study, overlay_png, prepared_png};
+use crate::imaging::{Prepared, Raster, Study, StudyView, load_study, overlay_png, prepared_png};
 use crate::tables::write_table;
 use crate::terms::Modality;
 
@@ -75,6 +75,8 @@ struct Embedded {
     quality: Vec<String>,
     /// JSON of the view weights.
     views: String,
+    /// JSON of the measures.
+    measures: String,
     /// Data URI of the view that counted most, with its saliency.
     picture: String,
 }
@@ -209,15 +211,16 @@ fn embed_one(root: &Path, study: &Study, reader: &Reader, cache: &Cache, preview
 /// Reads, prepares, embeds and pools the images of one study.
 fn embedded(root: &Path, study: &Study, reader: &Reader, preview: Option<&Path>) -> Result<Embedded, Error> {
     let encoder = &reader.encoder;
-    let find = |image: &Raster| reader.localiser.as_ref().and_then(|localiser| localiser.locate(image).ok().flatten());
+    let find = |image: &Raster| reader.localiser.as_ref().and_then(|localiser| localiser.locate(image).ok()?.lesion);
     let locate = reader.localiser.as_ref().map(|_| &find as &crate::imaging::Locate<'_>);
-    let views = load_study(root, study, encoder.preparation(), locate)?;
+    let loaded = load_study(root, study, encoder.preparation(), locate)?;
+    let views = loaded.views;
     if let Some(folder) = preview {
         write_preview(folder, study, &views)?;
     }
-    let prepared: Vec<_> = views.iter().map(|view| &view.prepared).collect();
+    let prepared: Vec<Prepared> = views.iter().map(|view| view.prepared.clone()).collect();
     let pooled = encoder.pool(&encoder.embed(&prepared)?)?;
-    let mut quality: Vec<String> = Vec::new();
+    let mut quality: Vec<String> = loaded.findings;
     for view in &views {
         quality.extend(view.findings.iter().map(|finding| format!("{}: {finding}", view.name)));
     }
@@ -231,7 +234,8 @@ fn embedded(root: &Path, study: &Study, reader: &Reader, preview: Option<&Path>)
         None => String::new(),
     };
     let views = serde_json::to_string(&weights).map_err(|e| Error::Unsupported(e.to_string()))?;
-    Ok(Embedded { vector: pooled.embedding, quality, views, picture })
+    let measures = serde_json::to_string(&loaded.measures).map_err(|e| Error::Unsupported(e.to_string()))?;
+    Ok(Embedded { vector: pooled.embedding, quality, views, measures, picture })
 }
 
 /// The view's picture with its saliency, as a data URI.

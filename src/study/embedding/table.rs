@@ -53,6 +53,7 @@ pub(super) fn earlier(file: &Path) -> Cache {
         let text = |name: &str| Some(frame.column(name).ok()?.str().ok()?.clone());
         let (content, weights) = (text("content_sha256")?, text("weights_sha256")?);
         let (quality, views, picture) = (text("quality")?, text("views")?, text("picture")?);
+        let measures = text("measures")?;
         let embedding = frame.column("embedding").ok()?.clone();
         let mut cache = Cache::new();
         for row in 0..frame.height() {
@@ -65,6 +66,7 @@ pub(super) fn earlier(file: &Path) -> Cache {
                 vector,
                 quality: split(quality.get(row).unwrap_or("")),
                 views: views.get(row).unwrap_or("").to_owned(),
+                measures: measures.get(row).unwrap_or("").to_owned(),
                 picture: picture.get(row).unwrap_or("").to_owned(),
             };
             cache.insert((content.to_owned(), weights.to_owned()), found);
@@ -106,6 +108,7 @@ pub(super) fn to_frame(rows: &[Row], dim: usize) -> Result<DataFrame, Error> {
         embedding.into(),
         Series::new("quality".into(), text(&|row| row.quality().join("; "))).into(),
         Series::new("views".into(), text(&|row| of(row, |embedded| &embedded.views))).into(),
+        Series::new("measures".into(), text(&|row| of(row, |embedded| &embedded.measures))).into(),
         Series::new("picture".into(), text(&|row| of(row, |embedded| &embedded.picture))).into(),
     ];
     Ok(DataFrame::new(rows.len(), columns).map_err(crate::tables::Error::from)?)
