@@ -15,8 +15,8 @@ use crate::report;
 use crate::schema::CohortDefinition;
 use crate::study::simulate::{SimulateOptions, simulate_cohort};
 use crate::study::{
-    self, AssessRequest, FusedTable, IngestReport, Models, PseudonymKey, ResponseModel, assess_cohort, check,
-    EmbedRequest, embed_studies, predict,
+    self, AssessRequest, EmbedRequest, FusedTable, IngestReport, Models, PseudonymKey, ResponseModel, assess_cohort,
+    check, embed_studies, predict,
 };
 use crate::tables::write_table;
 

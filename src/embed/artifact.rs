@@ -214,7 +214,7 @@ fn figures(prefix: &str, value: &Value) -> Vec<String> {
                 figures(&if prefix.is_empty() { key.clone() } else { format!("{prefix}/{key}") }, inner)
             })
             .collect(),
-        Value::Null => Vec::new(),
+        Value::Null | Value::Array(_) => Vec::new(),
         Value::String(text) => vec![format!("- {prefix}: {text}")],
         Value::Number(number) if number.is_f64() => {
             vec![format!("- {prefix}: {:.3}", number.as_f64().unwrap_or(f64::NAN))]

@@ -213,8 +213,8 @@ impl Encoder {
         match &self.network {
             Network::Residual(_) => Ok(Raster::filled(side, side, 1, 0.0)),
             Network::FineTuned(network) => {
-                let (map, size, slopes) = network.activation(image, self.positive)?;
-                Ok(class_activation(&map, size, &slopes, side))
+                let found = network.activation(image, self.positive)?;
+                Ok(class_activation(&found.map, found.size, &found.slopes, side))
             }
             Network::Published(backbone) => {
                 let map = backbone.features(&published_input(backbone, image)?)?;

@@ -216,10 +216,8 @@ impl EncoderSpec {
         if folds.column.is_some() == folds.count.is_some() {
             return wrong("dataset.folds", "column or count", "both or neither".to_owned());
         }
-        if folds.held_out.is_empty()
-            || folds.count.is_some_and(|count| folds.held_out.iter().any(|&f| f < 1 || f > count))
-        {
-            return wrong("dataset.folds.held_out", "at least one fold in 1..=count", format!("{:?}", folds.held_out));
+        if folds.count.is_some_and(|count| folds.held_out.iter().any(|&f| f < 1 || f > count)) {
+            return wrong("dataset.folds.held_out", "folds in 1..=count", format!("{:?}", folds.held_out));
         }
         let t = &self.training;
         if t.epochs == 0 || t.patience == 0 || t.smoothed_epochs == 0 || t.batch_size < 2 {

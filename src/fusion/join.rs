@@ -229,7 +229,8 @@ fn ordered(mut frame: DataFrame, report: &mut FusionReport) -> Result<DataFrame,
         }
     }
     let known = Dictionary::compiled().columns().map(|(_, column)| column.name.as_str());
-    let embeddings = ["mammography_emb", "ultrasound_emb", "mri_emb"];
+    let embeddings =
+        ["mammography_emb", "ultrasound_emb", "mri_emb", "mammography_quality", "ultrasound_quality", "mri_quality"];
     let order: Vec<&str> = ["patient_id", "visit"]
         .into_iter()
         .chain(known)

@@ -2,7 +2,7 @@
 //!
 //! Lives here: reading and sniffing files, decoding pixel data, display values, walking a folder, grouping into
 //! studies, and preparing what an encoder sees. May import [`crate::terms`] only; the dicom, flate2 and png crates enter
-//! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files.
+//! nowhere else. Deliberately absent: neural networks, tables, and anything that writes files, but for [`deidentify`].
 
 mod attributes;
 mod codestream_size;

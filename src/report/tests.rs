@@ -191,7 +191,7 @@ fn text_from_files_cannot_become_markup() {
         option.label = "<img src=x onerror=alert(1)>".to_owned();
     }
     let page = page(&from);
-    assert!(!page.contains("<script") && !page.contains("<img"));
+    assert!(!page.contains("<script") && !page.replace("<img src=\"data:image/png;base64,", "").contains("<img"));
 }
 
 #[test]

@@ -141,10 +141,14 @@ fn held_out_figures(spec: &EncoderSpec, held_out: &Evaluation) -> Value {
 /// The figures of a cross-validation that `encoder evaluate --cv --json` wrote.
 fn read_figures(path: &Path) -> Result<Value, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let figures: Value = serde_json::from_str(&text)
-        .map_err(|e| Error::Unsupported(format!("{}: expected the JSON of an evaluation, found {e}", path.display())))?;
+    let figures: Value = serde_json::from_str(&text).map_err(|e| {
+        Error::Unsupported(format!("{}: expected the JSON of an evaluation, found {e}", path.display()))
+    })?;
     if figures.get("figures").is_none() && figures.get("localiser").is_none() && figures.get("dice").is_none() {
-        return Err(Error::Unsupported(format!("{}: expected the figures of an evaluation, found none", path.display())));
+        return Err(Error::Unsupported(format!(
+            "{}: expected the figures of an evaluation, found none",
+            path.display()
+        )));
     }
     Ok(figures)
 }

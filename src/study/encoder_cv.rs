@@ -64,7 +64,12 @@ pub fn cross_validate_encoder(
             let rows = read_again(&trained.encoder, &spec, &unseen, &painted)?;
             shown.entry("text_removed").or_default().extend(rows);
             let bare = |image: &Raster, _| Some((image.clone(), None));
-            shown.entry("whole_image_no_localiser").or_default().extend(read_again(&trained.encoder, &spec, &unseen, &bare)?);
+            shown.entry("whole_image_no_localiser").or_default().extend(read_again(
+                &trained.encoder,
+                &spec,
+                &unseen,
+                &bare,
+            )?);
         }
         if let (Some(finder), Some(whole)) = (&mut finder, &whole) {
             finder.dataset.folds.held_out = vec![fold];
@@ -170,9 +175,10 @@ fn point_figures(spec: &EncoderSpec, rows: &[HeldOut]) -> Value {
         stats::roc_auc_value(&y, &score).ok()
     };
     let by_patient = held_out_per_patient(rows);
-    each_class(spec, |class| {
-        json!({"auc_image": point(&against_rest(rows, class)), "auc_patient": point(&against_rest(&by_patient, class))})
-    })
+    each_class(
+        spec,
+        |class| json!({"auc_image": point(&against_rest(rows, class)), "auc_patient": point(&against_rest(&by_patient, class))}),
+    )
 }
 
 /// The AUC of every class against the rest, per image and per patient, with intervals.
@@ -233,7 +239,9 @@ fn clustered(patients: &[&PatientId], seed: u64, figure: impl Fn(&[usize]) -> Op
         of_patient.entry(patient).or_default().push(at);
     }
     let clusters: Vec<Vec<usize>> = of_patient.into_values().collect();
-    let drawn = |chosen: &[usize]| -> Vec<usize> { chosen.iter().filter_map(|&c| clusters.get(c)).flatten().copied().collect() };
+    let drawn = |chosen: &[usize]| -> Vec<usize> {
+        chosen.iter().filter_map(|&c| clusters.get(c)).flatten().copied().collect()
+    };
     let (lower95, upper95) = bootstrap(clusters.len(), N_RESAMPLES, seed, |chosen| figure(&drawn(chosen)))?;
     let all: Vec<usize> = (0..patients.len()).collect();
     Some(Estimate { estimate: figure(&all)?, lower95, upper95 })

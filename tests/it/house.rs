@@ -26,10 +26,16 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 15] = [
+const DOORS: [(&str, &[&str]); 21] = [
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
+    ("flate2", &["imaging"]),
     ("candle", &["embed"]),
+    ("gemm", &["embed"]),
+    ("pulp", &["embed"]),
+    ("half", &["embed"]),
+    ("safetensors", &["embed"]),
+    ("base64", &["study"]),
     ("polars", &["tables", "genomics", "fusion", "study"]),
     ("arrow", &["tables"]),
     ("parquet", &["tables"]),

@@ -9,6 +9,7 @@ mod elastic_net_parity;
 mod encoders_parity;
 mod fusion;
 mod house;
+mod imaging;
 mod nasty;
 mod nonparametric_parity;
 mod path;

@@ -32,6 +32,17 @@ pub(in crate::embed) struct FineTuned {
     spaces: Mutex<Vec<Workspace>>,
 }
 
+/// The last map of an image, and what raises a score in it.
+#[derive(Debug)]
+pub(in crate::embed) struct Activation {
+    /// `rows × columns × channels`, channels innermost.
+    pub map: Vec<f32>,
+    /// Rows and columns.
+    pub size: [usize; 2],
+    /// Derivative of the score by the mean of every channel.
+    pub slopes: Vec<f32>,
+}
+
 /// Pixels in [0, 1] as the network sees them: in [−1, 1].
 pub(super) fn normalised(mut pixels: Vec<f32>) -> Vec<f32> {
     pixels.iter_mut().for_each(|value| *value = 2.0 * *value - 1.0);
@@ -110,7 +121,7 @@ impl FineTuned {
 
     /// The last map of one image, its height and width, and the slope of the score of `class` (its logit less the mean of
     /// the others') by the mean of every channel.
-    pub fn activation(&self, image: &Prepared, class: usize) -> Result<(Vec<f32>, [usize; 2], Vec<f32>), Error> {
+    pub fn activation(&self, image: &Prepared, class: usize) -> Result<Activation, Error> {
         let grid = Grid { images: 1, rows: image.height, columns: image.width, channels: image.channels };
         let mut space = Workspace::default();
         self.backbone.forward(&self.parameters, &normalised(channels_last(image, false)), grid, &mut space);
@@ -132,7 +143,8 @@ impl FineTuned {
                 classes.get(class).map_or(0.0, of) - rest / others
             })
             .collect();
-        Ok((map.to_vec(), [top.rows, top.columns], slopes(&weight, FEATURES, &embedding, &contrast)))
+        let slopes = slopes(&weight, FEATURES, &embedding, &contrast);
+        Ok(Activation { map: map.to_vec(), size: [top.rows, top.columns], slopes })
     }
 
     /// The class logits of one embedding.

@@ -193,9 +193,10 @@ pub(super) fn imaging(assessment: &Assessment) -> Vec<ImagingRow> {
         .collect()
 }
 
-/// The share of each image, largest first; nothing for a single image.
+/// The share of each image, largest first; nothing for a single image or equal shares.
 fn views_text(input: &ImagingInput) -> String {
-    if input.views.len() < 2 {
+    let equal = input.views.windows(2).all(|pair| (pair[0].weight - pair[1].weight).abs() < 1e-9);
+    if equal {
         return String::new();
     }
     let share = |view: &ViewWeight| format!("{} {:.0}\u{a0}%", view.view, 100.0 * view.weight);

@@ -238,9 +238,13 @@ fn embedded(root: &Path, study: &Study, reader: &Reader, preview: Option<&Path>)
     Ok(Embedded { vector: pooled.embedding, quality, views, measures, picture })
 }
 
-/// The view's picture with its saliency, as a data URI.
+/// The view's picture with its saliency, as a data URI; empty where nothing raised the score.
 fn picture(encoder: &crate::embed::Encoder, view: &StudyView) -> Result<String, Error> {
-    let heat = view.placement.lay(&encoder.saliency(&view.prepared)?, view.picture.rows, view.picture.columns);
+    let map = encoder.saliency(&view.prepared)?;
+    if map.pixels.iter().all(|heat| *heat <= 0.0) {
+        return Ok(String::new());
+    }
+    let heat = view.placement.lay(&map, view.picture.rows, view.picture.columns);
     let png = overlay_png(&view.picture, &heat)?;
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(png)))
 }

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{AnyValue, DataFrame, DataType, NamedFrom, Series};
