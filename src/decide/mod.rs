@@ -7,9 +7,13 @@
 mod applicability;
 mod error;
 mod evidence;
+mod hazards;
 mod options;
+mod record;
 
 pub use applicability::{Gate, Reference};
 pub use error::Error;
 pub use evidence::{Cell, Evidence, MIN_COMPARABLE};
+pub use hazards::{CauseHazards, Fates};
 pub use options::{OptionSet, TreatmentOption};
+pub use record::{ClinicalRecord, Her2, Menopause, Received, Receptor};
