@@ -16,6 +16,7 @@ mod ingest;
 mod models;
 mod output;
 mod predict;
+mod predict_breast;
 mod progress;
 mod serve;
 mod source;
@@ -61,6 +62,7 @@ enum Verb {
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
     Predict(predict::Predict),
+    PredictBreast(predict_breast::PredictBreast),
     Assess(assess::Assess),
     Serve(serve::Serve),
     #[command(subcommand)]
@@ -95,6 +97,7 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Evaluate(args) => args.run(common),
         Verb::Explain(args) => args.run(common),
         Verb::Predict(args) => args.run(common),
+        Verb::PredictBreast(args) => args.run(),
         Verb::Assess(args) => args.run(common),
         Verb::Serve(args) => args.run(common),
         Verb::Encoder(verb) => verb.run(common),
