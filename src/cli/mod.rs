@@ -19,6 +19,7 @@ mod predict;
 mod predict_breast;
 mod progress;
 mod serve;
+mod simulate;
 mod source;
 mod stats;
 mod train;
@@ -64,6 +65,7 @@ enum Verb {
     Predict(predict::Predict),
     PredictBreast(predict_breast::PredictBreast),
     Assess(assess::Assess),
+    Simulate(simulate::Simulate),
     Serve(serve::Serve),
     #[command(subcommand)]
     Encoder(encoder::Encoder),
@@ -99,6 +101,7 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Predict(args) => args.run(common),
         Verb::PredictBreast(args) => args.run(),
         Verb::Assess(args) => args.run(common),
+        Verb::Simulate(args) => args.run(),
         Verb::Serve(args) => args.run(common),
         Verb::Encoder(verb) => verb.run(common),
         Verb::Models(verb) => verb.run(common),
