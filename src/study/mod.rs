@@ -15,6 +15,7 @@ mod embedding;
 mod encoder;
 mod encoder_cv;
 mod error;
+mod estimator;
 mod evaluation;
 mod fit;
 mod fused_table;
@@ -47,6 +48,7 @@ pub use embedding::{EmbedReport, EmbedRequest, PretrainedWeights, embed_studies}
 pub use encoder::{EncoderRefit, train_encoder_from};
 pub use encoder_cv::cross_validate_encoder;
 pub use error::Error;
+pub use estimator::Estimator;
 pub use evaluation::{BinaryEvaluation, Calibration, CellCalibration, LadderStep, PatientResult, Subgroup};
 pub use fit::{FittedResponse, ResponseRows};
 pub use fused_table::FusedTable;

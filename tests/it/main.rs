@@ -10,6 +10,7 @@ mod encoders_parity;
 mod fusion;
 mod house;
 mod imaging;
+mod json_schema;
 mod nasty;
 mod nonparametric_parity;
 mod path;
