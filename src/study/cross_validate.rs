@@ -3,15 +3,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
-use super::evaluation::{Scored, auc_difference};
 use super::estimator::Training;
+use super::evaluation::{Scored, auc_difference};
 use super::fit::{missing_groups, pick};
 use super::spec::SplitSpec;
 use super::{BinaryEvaluation, Error, Estimator, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
 use crate::learn::DesignMatrix;
-use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
 use crate::stats::folds;
+use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
 use crate::terms::{Estimate, PatientId};
 
 /// The result of a repeated nested cross-validation.

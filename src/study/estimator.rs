@@ -1,6 +1,7 @@
 use super::fit::choose;
 use super::{Error, Family, Progress, ResponseSpec};
-use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, HierarchicalArms, MissingGroups};
+use crate::learn::hierarchical::{HierarchicalArms, averaged_probability};
+use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, MissingGroups};
 use crate::stats::expit;
 use crate::terms::Estimate;
 
@@ -52,12 +53,14 @@ impl Estimator {
     /// Probability of every row with its 95 % interval.
     ///
     /// # Errors
-    /// [`Error::Learn`] for a matrix with other columns.
-    pub fn estimates(&self, x: &DesignMatrix) -> Result<Vec<Estimate>, Error> {
+    /// What the learner says of a matrix with other columns.
+    pub fn estimates(&self, x: &DesignMatrix) -> Result<Vec<Estimate>, crate::learn::Error> {
         match self {
-            Self::Boosted(bag) => Ok(bag.predict(x)?.iter().map(|margin| interval(expit(margin.mean), margin)).collect()),
+            Self::Boosted(bag) => {
+                Ok(bag.predict(x)?.iter().map(|margin| interval(expit(margin.mean), margin)).collect())
+            }
             Self::Hierarchical(model) => {
-                Ok(model.predict(x)?.iter().map(|margin| interval(margin.probability(), margin)).collect())
+                Ok(model.predict(x)?.iter().map(|margin| interval(averaged_probability(margin), margin)).collect())
             }
         }
     }
@@ -66,7 +69,7 @@ impl Estimator {
     ///
     /// # Errors
     /// As [`Estimator::estimates`].
-    pub fn logits(&self, x: &DesignMatrix) -> Result<Vec<f64>, Error> {
+    pub fn logits(&self, x: &DesignMatrix) -> Result<Vec<f64>, crate::learn::Error> {
         let margins = match self {
             Self::Boosted(bag) => bag.predict(x)?,
             Self::Hierarchical(model) => model.predict(x)?,
@@ -78,10 +81,10 @@ impl Estimator {
     ///
     /// # Errors
     /// As [`Estimator::estimates`].
-    pub fn contributions(&self, x: &DesignMatrix) -> Result<Vec<Vec<f64>>, Error> {
+    pub fn contributions(&self, x: &DesignMatrix) -> Result<Vec<Vec<f64>>, crate::learn::Error> {
         match self {
-            Self::Boosted(bag) => Ok(bag.contributions(x)?),
-            Self::Hierarchical(model) => Ok(model.contributions(x)?),
+            Self::Boosted(bag) => bag.contributions(x),
+            Self::Hierarchical(model) => model.contributions(x),
         }
     }
 

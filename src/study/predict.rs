@@ -108,7 +108,7 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
 
 /// Point estimates with 95 % intervals for the rows of `x`.
 pub(super) fn interval_estimates(model: &ResponseModel, x: &DesignMatrix) -> Result<Vec<Estimate>, Error> {
-    model.estimator.estimates(x)
+    Ok(model.estimator.estimates(x)?)
 }
 
 /// `x` as if every row had received the arm.

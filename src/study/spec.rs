@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, sha256_hex};
 use crate::fusion::{Impute, Preprocessing};
-use crate::learn::{BoostedParams, HierarchicalSpec};
+use crate::learn::BoostedParams;
+use crate::learn::hierarchical::HierarchicalSpec;
 
 /// What to train and how to judge it: the SPEC.toml of `regimen train` and `regimen evaluate --cv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -192,9 +192,11 @@ fn card(
             "- **Estimator** boosted trees (hessboost), {} bootstrap refits averaged on the logit scale; {params:?}.",
             spec.bootstrap.n_refits
         ),
-        None => "- **Estimator** logistic regression with arm, arm by subtype and biomarker effects, each group shrunk by \
+        None => {
+            "- **Estimator** logistic regression with arm, arm by subtype and biomarker effects, each group shrunk by \
                  a variance that the data choose; missing values by their conditional distribution."
-            .to_owned(),
+                .to_owned()
+        }
     });
     line(format!(
         "- **Inputs** {} columns of the fused table; missing values native; groups blanked in training: {}.",
