@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
 use super::evaluation::{Scored, auc_difference};
-use super::fit::{choose, missing_groups, pick};
+use super::fit::{FoldModel, fit_fold, pick};
 use super::spec::SplitSpec;
 use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
-use crate::learn::{BoostedBag, DesignMatrix};
+use crate::learn::DesignMatrix;
 use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
 use crate::stats::{expit, folds};
 use crate::terms::{Estimate, PatientId};
@@ -115,15 +115,15 @@ pub fn cross_validate(
 }
 
 /// One model of the outer evaluation.
-struct Task {
-    repeat: usize,
-    seed: u64,
-    inside: Vec<usize>,
-    outside: Vec<usize>,
+pub(super) struct Task {
+    pub(super) repeat: usize,
+    pub(super) seed: u64,
+    pub(super) inside: Vec<usize>,
+    pub(super) outside: Vec<usize>,
 }
 
 /// The outer splits of a specification; a patient is on one side of each.
-fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
+pub(super) fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
     let evaluation = &spec.evaluation;
     let task = |at: usize, split: Split| Task {
         repeat: 0,
@@ -200,20 +200,7 @@ fn one_fold(
         }
         None => x,
     };
-    // Imputation, scaling and reduction are fitted on this fold's training rows.
-    let refitted;
-    let (design, x) = if spec.recipe.is_none() {
-        (design, x)
-    } else {
-        let training = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
-        let x = training.apply(&rows.table.frame)?;
-        refitted = (training, x);
-        (&refitted.0, &refitted.1)
-    };
-    let missing = missing_groups(spec, design);
-    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
-    let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
-    let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
+    let FoldModel { x, bag, missing } = fit_fold(spec, design, rows, x, inside, seed, progress)?;
     let columns: BTreeMap<&str, &Vec<usize>> =
         spec.missing.groups.iter().map(String::as_str).zip(&missing.groups).collect();
     blankings(spec)

@@ -153,6 +153,43 @@ pub(super) fn choose(
     Ok(best.1)
 }
 
+/// A model fitted on the training rows of one fold, and the matrix of all rows as that fold encodes it.
+pub(super) struct FoldModel {
+    pub(super) x: DesignMatrix,
+    pub(super) bag: BoostedBag,
+    pub(super) missing: MissingGroups,
+}
+
+/// Fits recipe, settings and bag on the rows `inside` a fold; `x` is the matrix of all rows where no recipe is fitted.
+///
+/// # Errors
+/// What fitting refuses, [`Error::Interrupted`].
+pub(super) fn fit_fold(
+    spec: &ResponseSpec,
+    design: &Design,
+    rows: &ResponseRows,
+    x: &DesignMatrix,
+    inside: &[usize],
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<FoldModel, Error> {
+    // Imputation, scaling and reduction are fitted on this fold's training rows.
+    let refitted;
+    let (design, x) = if spec.recipe.is_none() {
+        (design, x)
+    } else {
+        let training = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
+        let x = training.apply(&rows.table.frame)?;
+        refitted = (training, x);
+        (&refitted.0, &refitted.1)
+    };
+    let missing = missing_groups(spec, design);
+    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
+    let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
+    let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
+    Ok(FoldModel { x: x.clone(), bag, missing })
+}
+
 /// Rows outside and inside a fold: (training, test).
 pub(super) fn split(fold_of: &[usize], fold: usize) -> (Vec<usize>, Vec<usize>) {
     (0..fold_of.len()).partition(|&row| fold_of.get(row) != Some(&fold))
