@@ -15,6 +15,7 @@ mod fuse;
 mod ingest;
 mod models;
 mod output;
+mod policy;
 mod predict;
 mod progress;
 mod serve;
@@ -60,6 +61,7 @@ enum Verb {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
+    Policy(policy::Policy),
     Predict(predict::Predict),
     Assess(assess::Assess),
     Serve(serve::Serve),
@@ -94,6 +96,7 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Train(args) => args.run(common),
         Verb::Evaluate(args) => args.run(common),
         Verb::Explain(args) => args.run(common),
+        Verb::Policy(args) => args.run(),
         Verb::Predict(args) => args.run(common),
         Verb::Assess(args) => args.run(common),
         Verb::Serve(args) => args.run(common),

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use polars::prelude::IdxCa;
 
 use super::{Error, FusedTable, Progress, ResponseSpec};
@@ -154,8 +156,8 @@ pub(super) fn choose(
 }
 
 /// A model fitted on the training rows of one fold, and the matrix of all rows as that fold encodes it.
-pub(super) struct FoldModel {
-    pub(super) x: DesignMatrix,
+pub(super) struct FoldModel<'a> {
+    pub(super) x: Cow<'a, DesignMatrix>,
     pub(super) bag: BoostedBag,
     pub(super) missing: MissingGroups,
 }
@@ -164,30 +166,25 @@ pub(super) struct FoldModel {
 ///
 /// # Errors
 /// What fitting refuses, [`Error::Interrupted`].
-pub(super) fn fit_fold(
+pub(super) fn fit_fold<'a>(
     spec: &ResponseSpec,
     design: &Design,
     rows: &ResponseRows,
-    x: &DesignMatrix,
+    x: &'a DesignMatrix,
     inside: &[usize],
     seed: u64,
     progress: &dyn Progress,
-) -> Result<FoldModel, Error> {
-    // Imputation, scaling and reduction are fitted on this fold's training rows.
-    let refitted;
-    let (design, x) = if spec.recipe.is_none() {
-        (design, x)
+) -> Result<FoldModel<'a>, Error> {
+    let (missing, x) = if spec.recipe.is_none() {
+        (missing_groups(spec, design), Cow::Borrowed(x))
     } else {
-        let training = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
-        let x = training.apply(&rows.table.frame)?;
-        refitted = (training, x);
-        (&refitted.0, &refitted.1)
+        let fitted = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
+        (missing_groups(spec, &fitted), Cow::Owned(fitted.apply(&rows.table.frame)?))
     };
-    let missing = missing_groups(spec, design);
     let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
     let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
     let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
-    Ok(FoldModel { x: x.clone(), bag, missing })
+    Ok(FoldModel { x, bag, missing })
 }
 
 /// Rows outside and inside a fold: (training, test).

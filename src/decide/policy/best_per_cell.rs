@@ -110,7 +110,8 @@ mod tests {
         let header = reader.headers().unwrap().clone();
         let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         let numbered = |columns: &[&str]| -> Vec<Option<usize>> {
-            let at: Vec<usize> = columns.iter().map(|name| header.iter().position(|known| known == *name).unwrap()).collect();
+            let at: Vec<usize> =
+                columns.iter().map(|name| header.iter().position(|known| known == *name).unwrap()).collect();
             let key = |record: &csv::StringRecord| {
                 let key: Vec<String> = at.iter().map(|&at| record[at].to_owned()).collect();
                 (!key.iter().any(|word| word == "NA")).then(|| key.join("|"))

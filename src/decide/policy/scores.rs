@@ -83,13 +83,6 @@ impl PolicyScores {
         let score = |y: &bool| Some(Score { influence: f64::from(u8::from(*y)), weight: 1.0 });
         Self { scores: y.iter().map(score).collect(), n_without_option: 0 }
     }
-
-    /// The same scores without the rows for which `keep` is false, which count as if no option was named.
-    #[must_use]
-    pub fn only(&self, keep: impl Fn(usize) -> bool) -> Self {
-        let scores = self.scores.iter().enumerate().map(|(row, score)| score.filter(|_| keep(row))).collect();
-        Self { scores, n_without_option: self.n_without_option }
-    }
 }
 
 #[cfg(test)]
