@@ -25,7 +25,37 @@ pub enum Error {
         /// Patients.
         found: usize,
     },
+    /// Values that belong to the same patients, in different numbers.
+    #[error("policy: expected {expected} {what}, found {found}")]
+    Lengths {
+        /// What is counted.
+        what: &'static str,
+        /// Number expected.
+        expected: usize,
+        /// Number found.
+        found: usize,
+    },
+    /// A number outside its range.
+    #[error("policy: {what}: expected {expected}, found {found}")]
+    Parameter {
+        /// Which.
+        what: &'static str,
+        /// Range.
+        expected: &'static str,
+        /// The number.
+        found: f64,
+    },
+    /// No scores to take a value from.
+    #[error("policy: expected the scores of at least one repeat, found none")]
+    NoRepeats,
     /// A statistic failed.
     #[error(transparent)]
     Stats(#[from] crate::stats::Error),
+}
+
+impl Error {
+    /// Checks that two columns of the same patients have one length.
+    pub(super) fn same_length(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected == found { Ok(()) } else { Err(Self::Lengths { what, expected, found }) }
+    }
 }

@@ -1,7 +1,8 @@
 //! What each option would do for this patient.
 //!
-//! Lives here: the options as data ([`OptionSet`]), the rates observed in comparable patients ([`Evidence`]) and
-//! the gate that says when a model does not apply ([`Reference`]). May import F0 to F4. Deliberately absent:
+//! Lives here: the options as data ([`OptionSet`]), the rates observed in comparable patients ([`Evidence`]), what
+//! a rule for choosing them would have achieved ([`policy`]) and the gate that says when a model does not apply
+//! ([`Reference`]). May import F0 to F4. Deliberately absent:
 //! ranking of options, and wording for people.
 
 mod applicability;
@@ -10,6 +11,7 @@ mod evidence;
 mod hazards;
 mod options;
 pub mod predict_breast;
+pub mod policy;
 mod record;
 
 pub use applicability::{Gate, Reference};

@@ -5,12 +5,19 @@ use rayon::prelude::*;
 use super::encoder::EncoderRefit;
 use super::estimator::Training;
 use super::evaluation::{Scored, auc_difference};
+<<<<<<< HEAD
 use super::fit::{missing_groups, pick};
+=======
+use super::fit::{FoldModel, fit_fold, pick};
+>>>>>>> lab-policy
 use super::spec::SplitSpec;
 use super::{BinaryEvaluation, Error, Estimator, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
 use crate::learn::DesignMatrix;
+<<<<<<< HEAD
 use crate::stats::folds;
+=======
+>>>>>>> lab-policy
 use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
 use crate::terms::{Estimate, PatientId};
 
@@ -116,15 +123,15 @@ pub fn cross_validate(
 }
 
 /// One model of the outer evaluation.
-struct Task {
-    repeat: usize,
-    seed: u64,
-    inside: Vec<usize>,
-    outside: Vec<usize>,
+pub(super) struct Task {
+    pub(super) repeat: usize,
+    pub(super) seed: u64,
+    pub(super) inside: Vec<usize>,
+    pub(super) outside: Vec<usize>,
 }
 
 /// The outer splits of a specification; a patient is on one side of each.
-fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
+pub(super) fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
     let evaluation = &spec.evaluation;
     let task = |at: usize, split: Split| Task {
         repeat: 0,
@@ -201,6 +208,7 @@ fn one_fold(
         }
         None => x,
     };
+<<<<<<< HEAD
     // Imputation, scaling and reduction are fitted on this fold's training rows.
     let refitted;
     let (design, x) = if spec.recipe.is_none() {
@@ -217,6 +225,9 @@ fn one_fold(
     let n_refits = spec.evaluation.n_refits;
     let training = Training { x: &xi, y: &yi, patients: &patients, missing: &missing, n_refits, seed };
     let (estimator, _) = Estimator::fit(spec, &training, progress)?;
+=======
+    let FoldModel { x, bag, missing } = fit_fold(spec, design, rows, x, inside, seed, progress)?;
+>>>>>>> lab-policy
     let columns: BTreeMap<&str, &Vec<usize>> =
         spec.missing.groups.iter().map(String::as_str).zip(&missing.groups).collect();
     blankings(spec)

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use polars::prelude::IdxCa;
 
 use super::{Error, Estimator, FusedTable, Progress, ResponseSpec};
@@ -151,6 +153,38 @@ pub(super) fn choose(
         }
     }
     Ok(best.1)
+}
+
+/// A model fitted on the training rows of one fold, and the matrix of all rows as that fold encodes it.
+pub(super) struct FoldModel<'a> {
+    pub(super) x: Cow<'a, DesignMatrix>,
+    pub(super) bag: BoostedBag,
+    pub(super) missing: MissingGroups,
+}
+
+/// Fits recipe, settings and bag on the rows `inside` a fold; `x` is the matrix of all rows where no recipe is fitted.
+///
+/// # Errors
+/// What fitting refuses, [`Error::Interrupted`].
+pub(super) fn fit_fold<'a>(
+    spec: &ResponseSpec,
+    design: &Design,
+    rows: &ResponseRows,
+    x: &'a DesignMatrix,
+    inside: &[usize],
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<FoldModel<'a>, Error> {
+    let (missing, x) = if spec.recipe.is_none() {
+        (missing_groups(spec, design), Cow::Borrowed(x))
+    } else {
+        let fitted = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
+        (missing_groups(spec, &fitted), Cow::Owned(fitted.apply(&rows.table.frame)?))
+    };
+    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
+    let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
+    let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
+    Ok(FoldModel { x, bag, missing })
 }
 
 /// Rows outside and inside a fold: (training, test).
