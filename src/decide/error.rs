@@ -48,6 +48,33 @@ pub enum Error {
     /// No scores to take a value from.
     #[error("policy: expected the scores of at least one repeat, found none")]
     NoRepeats,
+    /// No file of that name.
+    #[error("no population `{name}` under data-schemas/populations")]
+    UnknownPopulation {
+        /// Name asked for.
+        name: String,
+    },
+    /// The population file is broken.
+    #[error("data-schemas/populations/{name}.toml: {message}")]
+    Population {
+        /// Name.
+        name: String,
+        /// Position, expected and found.
+        message: String,
+    },
+    /// A prediction for a drawn test result failed.
+    #[error("value of the missing test: {0}")]
+    Prediction(#[source] crate::learn::Error),
+    /// A prediction that does not cover every option or every row asked for.
+    #[error("value of the missing test: expected {expected} {what}, found {found}")]
+    PredictionShape {
+        /// `options` or `rows`.
+        what: &'static str,
+        /// Number asked for.
+        expected: usize,
+        /// Number given.
+        found: usize,
+    },
     /// A statistic failed.
     #[error(transparent)]
     Stats(#[from] crate::stats::Error),
