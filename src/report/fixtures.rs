@@ -163,6 +163,7 @@ pub fn normal() -> Assessment {
         applicability: Applicability {
             verdict: Verdict::Applies,
             reasons: Vec::new(),
+            notes: Vec::new(),
             distance_percentile: Some(0.62),
             n_subtype: Some(322),
             completeness: 0.75,
@@ -243,6 +244,7 @@ pub fn unknown_her2() -> Assessment {
     from.applicability = Applicability {
         verdict: Verdict::DoesNotApply,
         reasons: vec!["HER2 status is missing; it is required.".to_owned()],
+        notes: Vec::new(),
         distance_percentile: None,
         n_subtype: None,
         completeness: 0.625,
@@ -274,6 +276,7 @@ pub fn out_of_distribution() -> Assessment {
             "She lies farther from the centre of the training data than 99.7 % of the training patients.".to_owned(),
             "Functional tumour volume is above the range of the training data.".to_owned(),
         ],
+        notes: Vec::new(),
         distance_percentile: Some(0.9972),
         n_subtype: Some(322),
         completeness: 0.75,
@@ -295,6 +298,7 @@ pub fn missing_modalities() -> Assessment {
     from.applicability = Applicability {
         verdict: Verdict::Caution,
         reasons: vec!["Only 31 % of the inputs are given.".to_owned()],
+        notes: Vec::new(),
         distance_percentile: Some(0.91),
         n_subtype: Some(156),
         completeness: 0.3125,

@@ -3,21 +3,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
-use super::estimator::Training;
 use super::evaluation::{Scored, auc_difference};
-<<<<<<< HEAD
-use super::fit::{missing_groups, pick};
-=======
 use super::fit::{FoldModel, fit_fold, pick};
->>>>>>> lab-policy
 use super::spec::SplitSpec;
-use super::{BinaryEvaluation, Error, Estimator, FusedTable, Progress, ResponseRows, ResponseSpec};
+use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
 use crate::learn::DesignMatrix;
-<<<<<<< HEAD
 use crate::stats::folds;
-=======
->>>>>>> lab-policy
 use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
 use crate::terms::{Estimate, PatientId};
 
@@ -208,26 +200,7 @@ fn one_fold(
         }
         None => x,
     };
-<<<<<<< HEAD
-    // Imputation, scaling and reduction are fitted on this fold's training rows.
-    let refitted;
-    let (design, x) = if spec.recipe.is_none() {
-        (design, x)
-    } else {
-        let training = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
-        let x = training.apply(&rows.table.frame)?;
-        refitted = (training, x);
-        (&refitted.0, &refitted.1)
-    };
-    let missing = missing_groups(spec, design);
-    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
-    let patients = pick(&rows.patient_numbers(), inside);
-    let n_refits = spec.evaluation.n_refits;
-    let training = Training { x: &xi, y: &yi, patients: &patients, missing: &missing, n_refits, seed };
-    let (estimator, _) = Estimator::fit(spec, &training, progress)?;
-=======
-    let FoldModel { x, bag, missing } = fit_fold(spec, design, rows, x, inside, seed, progress)?;
->>>>>>> lab-policy
+    let FoldModel { x, estimator, missing } = fit_fold(spec, design, rows, x, inside, seed, progress)?;
     let columns: BTreeMap<&str, &Vec<usize>> =
         spec.missing.groups.iter().map(String::as_str).zip(&missing.groups).collect();
     blankings(spec)

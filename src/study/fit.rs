@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use polars::prelude::IdxCa;
 
+use super::estimator::Training;
 use super::{Error, Estimator, FusedTable, Progress, ResponseSpec};
 use crate::fusion::Design;
 use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, MissingGroups};
@@ -158,11 +159,11 @@ pub(super) fn choose(
 /// A model fitted on the training rows of one fold, and the matrix of all rows as that fold encodes it.
 pub(super) struct FoldModel<'a> {
     pub(super) x: Cow<'a, DesignMatrix>,
-    pub(super) bag: BoostedBag,
+    pub(super) estimator: Estimator,
     pub(super) missing: MissingGroups,
 }
 
-/// Fits recipe, settings and bag on the rows `inside` a fold; `x` is the matrix of all rows where no recipe is fitted.
+/// Fits recipe, settings and estimator on the rows `inside` a fold; `x` is the matrix of all rows where no recipe is fitted.
 ///
 /// # Errors
 /// What fitting refuses, [`Error::Interrupted`].
@@ -182,9 +183,11 @@ pub(super) fn fit_fold<'a>(
         (missing_groups(spec, &fitted), Cow::Owned(fitted.apply(&rows.table.frame)?))
     };
     let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
-    let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
-    let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
-    Ok(FoldModel { x, bag, missing })
+    let patients = pick(&rows.patient_numbers(), inside);
+    let n_refits = spec.evaluation.n_refits;
+    let training = Training { x: &xi, y: &yi, patients: &patients, missing: &missing, n_refits, seed };
+    let (estimator, _) = Estimator::fit(spec, &training, progress)?;
+    Ok(FoldModel { x, estimator, missing })
 }
 
 /// Rows outside and inside a fold: (training, test).

@@ -6,7 +6,6 @@ use crate::decide::MIN_COMPARABLE;
 use crate::decide::policy::best_per_cell;
 use crate::fusion::{Design, Encoding};
 use crate::learn::DesignMatrix;
-use crate::stats::expit;
 use crate::study::cross_validate::{Task, splits};
 use crate::study::fit::{fit_fold, pick};
 use crate::study::predict::with_arm;
@@ -137,8 +136,8 @@ fn one_split(
         .options
         .iter()
         .map(|option| {
-            let margins = fold.bag.predict(&with_arm(&test, &option.id))?;
-            Ok(margins.iter().map(|margin| expit(margin.mean)).collect())
+            let estimates = fold.estimator.estimates(&with_arm(&test, &option.id))?;
+            Ok(estimates.iter().map(|estimate| estimate.estimate).collect())
         })
         .collect::<Result<_, Error>>()?;
     let received = pick(&trial.received, &task.inside);
