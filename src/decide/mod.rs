@@ -5,11 +5,16 @@
 //! ranking of options, and wording for people.
 
 mod applicability;
+pub mod benefit;
+pub mod branches;
+pub mod chain;
 mod error;
 mod evidence;
 mod hazards;
-mod options;
+pub mod options;
 mod record;
+pub mod review;
+pub mod sources;
 
 pub use applicability::{Gate, Reference};
 pub use error::Error;
