@@ -75,6 +75,31 @@ pub enum Error {
         /// Number given.
         found: usize,
     },
+    /// Hazards that are none.
+    #[error("cause-specific hazards: expected {expected}")]
+    Hazards {
+        /// The rule.
+        expected: &'static str,
+    },
+    /// Too few draws for an interval.
+    #[error("benefit: expected at least {expected} draws, found {found}")]
+    TooFewDraws {
+        /// Fewest accepted.
+        expected: usize,
+        /// Draws asked for.
+        found: usize,
+    },
+    /// A compiled-in evidence file is broken.
+    #[error("data-schemas/{path}: {message}")]
+    EvidenceFile {
+        /// File.
+        path: &'static str,
+        /// Position, expected and found.
+        message: String,
+    },
+    /// A value that its word cannot mean.
+    #[error(transparent)]
+    Terms(#[from] crate::terms::Error),
     /// A statistic failed.
     #[error(transparent)]
     Stats(#[from] crate::stats::Error),

@@ -7,15 +7,20 @@
 //! pages for people.
 
 mod applicability;
+pub mod benefit;
+pub mod branches;
+pub mod chain;
 mod column_scale;
 mod error;
 mod evidence;
 mod hazards;
 mod missing_test;
-mod options;
+pub mod options;
 pub mod policy;
 pub mod predict_breast;
 mod record;
+pub mod review;
+pub mod sources;
 
 pub use applicability::{
     Applicability, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule, PopulationRules, Reason, Reference,
