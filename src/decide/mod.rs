@@ -5,6 +5,7 @@
 //! ranking of options, and wording for people.
 
 mod applicability;
+pub mod baseline;
 mod error;
 mod evidence;
 mod hazards;
