@@ -17,8 +17,8 @@ pub struct Candidate {
     pub ridge: f64,
 }
 
-/// The candidates, fixed before any was fitted: clinical inputs; with effects that differ by ER; with effects of the
-/// first five years apart; with both; and the last with expression. Each at a light and a stronger penalty.
+/// The candidates: clinical inputs; with effects that differ by ER; with effects of the first five years apart; with
+/// both; and the last with expression. Each at three penalties.
 #[must_use]
 pub fn candidates() -> Vec<Candidate> {
     let main = |inputs: &[Input]| inputs.iter().copied().map(Column::Main).collect::<Vec<_>>();
@@ -41,7 +41,7 @@ pub fn candidates() -> Vec<Candidate> {
     let at = |ridge: f64| {
         sets.clone().map(|(name, columns)| Candidate { name: format!("{name}, ridge {ridge}"), columns, ridge })
     };
-    at(5.0).into_iter().chain(at(50.0)).collect()
+    [10.0, 50.0, 150.0].into_iter().flat_map(at).collect()
 }
 
 /// Returns the position of the candidate with the highest held-out log-likelihood over inner folds, and each one's value.

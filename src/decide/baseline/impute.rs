@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Error;
@@ -83,14 +85,21 @@ impl GaussianImputer {
         let n = z.len() as f64;
         let mut filled = Vec::with_capacity(z.len());
         let mut covariance = vec![0.0; size * size];
+        // Few patterns of missing inputs occur: each is regressed once.
+        let mut patterns: BTreeMap<Vec<usize>, Regression> = BTreeMap::new();
         for row in z {
-            let (row, missing, conditional) = self.conditional(row)?;
+            let missing = missing_of(row);
+            if !patterns.contains_key(&missing) {
+                let regression = self.regression(&missing)?;
+                patterns.insert(missing.clone(), regression);
+            }
+            let Some(regression) = patterns.get(&missing) else { continue };
             for (i, &a) in missing.iter().enumerate() {
                 for (j, &b) in missing.iter().enumerate() {
-                    covariance[a * size + b] += conditional[i * missing.len() + j];
+                    covariance[a * size + b] += regression.covariance[i * missing.len() + j];
                 }
             }
-            filled.push(row);
+            filled.push(self.filled(row, &missing, regression));
         }
         let centre: Vec<f64> = (0..size).map(|column| filled.iter().map(|row| row[column]).sum::<f64>() / n).collect();
         for row in &filled {
@@ -114,11 +123,14 @@ impl GaussianImputer {
         if row.len() != self.mean.len() {
             return Err(Error::Width { what: "inputs", expected: self.mean.len(), found: row.len() });
         }
-        let (mut z, missing, conditional) = self.conditional(&self.standardise(row))?;
+        let z = self.standardise(row);
+        let missing = missing_of(&z);
+        let regression = self.regression(&missing)?;
+        let mut z = self.filled(&z, &missing, &regression);
         for &at in &missing {
             z[at] = self.within(at, z[at]);
         }
-        let factor = lower_factor(&conditional, missing.len());
+        let factor = lower_factor(&regression.covariance, missing.len());
         Ok(Filled { z, missing, factor })
     }
 
@@ -145,30 +157,53 @@ impl GaussianImputer {
         row.iter().zip(self.mean.iter().zip(&self.std_dev)).map(|(value, (mean, sd))| (value - mean) / sd).collect()
     }
 
-    /// Conditional mean in place of NaN, the missing positions, and their conditional covariance.
-    fn conditional(&self, z: &[f64]) -> Result<(Vec<f64>, Vec<usize>, Vec<f64>), Error> {
-        let size = z.len();
-        let (missing, known): (Vec<usize>, Vec<usize>) = (0..size).partition(|&at| z[at].is_nan());
+    /// The regression of missing inputs on the others.
+    fn regression(&self, missing: &[usize]) -> Result<Regression, Error> {
+        let size = self.centre.len();
+        let known: Vec<usize> = (0..size).filter(|at| !missing.contains(at)).collect();
+        let mut regression = Regression { weights: vec![], covariance: vec![], known };
         if missing.is_empty() {
-            return Ok((z.to_vec(), missing, vec![]));
+            return Ok(regression);
         }
-        let entry = |a: usize, b: usize| self.covariance[a * size + b];
+        let entry = |a: usize, b: usize| self.covariance.get(a * size + b).copied().unwrap_or(0.0);
+        let known = &regression.known;
         let block: Vec<f64> = known.iter().flat_map(|&a| known.iter().map(move |&b| entry(a, b))).collect();
         let factor = Cholesky::new(&block, known.len())?;
-        let centred: Vec<f64> = known.iter().map(|&at| z[at] - self.centre[at]).collect();
-        let mut filled = z.to_vec();
-        let mut conditional = Vec::with_capacity(missing.len() * missing.len());
-        for &a in &missing {
+        for &a in missing {
             let cross: Vec<f64> = known.iter().map(|&b| entry(a, b)).collect();
             let weights = factor.solve(&cross)?;
-            filled[a] = self.centre[a] + weights.iter().zip(&centred).map(|(w, c)| w * c).sum::<f64>();
-            for &b in &missing {
-                let explained: f64 = weights.iter().zip(&known).map(|(w, &at)| w * entry(at, b)).sum();
-                conditional.push(entry(a, b) - explained);
+            for &b in missing {
+                let explained: f64 = weights.iter().zip(known).map(|(w, &at)| w * entry(at, b)).sum();
+                regression.covariance.push(entry(a, b) - explained);
             }
+            regression.weights.push(weights);
         }
-        Ok((filled, missing, conditional))
+        Ok(regression)
     }
+
+    /// The standardised row with conditional means in place of NaN.
+    fn filled(&self, z: &[f64], missing: &[usize], regression: &Regression) -> Vec<f64> {
+        let mut filled = z.to_vec();
+        for (&at, weights) in missing.iter().zip(&regression.weights) {
+            let terms = weights.iter().zip(&regression.known);
+            filled[at] = self.centre[at] + terms.map(|(w, &k)| w * (z[k] - self.centre[k])).sum::<f64>();
+        }
+        filled
+    }
+}
+
+/// Regression of the missing inputs of one pattern on the known ones.
+struct Regression {
+    /// Positions of the known inputs.
+    known: Vec<usize>,
+    /// Coefficients on them of each missing input.
+    weights: Vec<Vec<f64>>,
+    /// Conditional covariance of the missing inputs, row-major.
+    covariance: Vec<f64>,
+}
+
+fn missing_of(z: &[f64]) -> Vec<usize> {
+    (0..z.len()).filter(|&at| z[at].is_nan()).collect()
 }
 
 /// Lower Cholesky factor; a pivot that rounding leaves at or below 0 counts as 0, for an input that the others determine.

@@ -38,6 +38,14 @@ pub struct BaselineDraw {
 }
 
 impl SurvivalBaseline {
+    /// Returns the standardised inputs (order of [`Input::ALL`], then ER), missing ones at their conditional mean.
+    ///
+    /// # Errors
+    /// As [`SurvivalBaseline::raw_hazards`].
+    pub fn filled_inputs(&self, record: &ClinicalRecord, expression: &ExpressionFeatures) -> Result<Vec<f64>, Error> {
+        Ok(self.imputer.fill(&input_row(record, expression, &self.age_knots)?)?.z)
+    }
+
     /// Returns the raw hazards without adjuvant treatment: the cheap part of [`SurvivalBaseline::hazards`].
     ///
     /// # Errors
@@ -47,8 +55,8 @@ impl SurvivalBaseline {
         record: &ClinicalRecord,
         expression: &ExpressionFeatures,
     ) -> Result<CauseHazards, Error> {
-        let filled = self.imputer.fill(&input_row(record, expression, &self.age_knots)?)?;
-        Ok(of(&self.breast, &self.other, &filled.z, record.er_positive() == Some(true)))
+        let z = self.filled_inputs(record, expression)?;
+        Ok(of(&self.breast, &self.other, &z, record.er_positive() == Some(true)))
     }
 
     /// Returns the hazards without adjuvant treatment, raw and carried to the target year, with draws.
