@@ -16,8 +16,10 @@ mod ingest;
 mod models;
 mod output;
 mod predict;
+mod predict_breast;
 mod progress;
 mod serve;
+mod simulate;
 mod source;
 mod stats;
 mod train;
@@ -61,7 +63,9 @@ enum Verb {
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
     Predict(predict::Predict),
+    PredictBreast(predict_breast::PredictBreast),
     Assess(assess::Assess),
+    Simulate(simulate::Simulate),
     Serve(serve::Serve),
     #[command(subcommand)]
     Encoder(encoder::Encoder),
@@ -95,7 +99,9 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Evaluate(args) => args.run(common),
         Verb::Explain(args) => args.run(common),
         Verb::Predict(args) => args.run(common),
+        Verb::PredictBreast(args) => args.run(),
         Verb::Assess(args) => args.run(common),
+        Verb::Simulate(args) => args.run(),
         Verb::Serve(args) => args.run(common),
         Verb::Encoder(verb) => verb.run(common),
         Verb::Models(verb) => verb.run(common),

@@ -10,6 +10,7 @@ mod error;
 mod evidence;
 mod hazards;
 mod options;
+pub mod predict_breast;
 mod record;
 
 pub use applicability::{Gate, Reference};

@@ -89,6 +89,12 @@ pub enum Error {
         /// Column.
         column: String,
     },
+    /// A feature that belongs to the running of a study, not to the patient.
+    #[error("the feature `{column}` is an order, date or site: expected an input or the option itself")]
+    Administrative {
+        /// Column.
+        column: String,
+    },
     /// A level that the design was not fitted on.
     #[error("the fused table, row {row}, column `{column}`: expected one of {expected}, found `{found}`")]
     Level {

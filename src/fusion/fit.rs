@@ -81,7 +81,8 @@ impl Design {
     ///
     /// # Errors
     /// [`Error::Feature`] for a column that is absent or of a type that has no encoding; [`Error::Leak`] for a column
-    /// that the dictionary marks as known only after the treatment decision.
+    /// that the dictionary marks as known only after the treatment decision, [`Error::Administrative`] for an order,
+    /// a date or a site.
     pub fn encodings(
         frame: &DataFrame,
         groups: &[(String, Vec<String>)],
@@ -178,8 +179,10 @@ impl Design {
 
 /// The design columns of one source column, in order.
 fn encodings_of(frame: &DataFrame, source: &str, reduce: Option<usize>) -> Result<Vec<(String, Encoding)>, Error> {
-    if Dictionary::compiled().known(source) == Known::After {
-        return Err(Error::Leak { column: source.to_owned() });
+    match Dictionary::compiled().known(source) {
+        Known::After => return Err(Error::Leak { column: source.to_owned() }),
+        Known::Administrative => return Err(Error::Administrative { column: source.to_owned() }),
+        Known::Before | Known::Decision => {}
     }
     let Ok(column) = frame.column(source) else {
         return Err(absent(source, "number, boolean, level or embedding"));

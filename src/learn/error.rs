@@ -61,6 +61,20 @@ pub enum Error {
         /// The value.
         found: f32,
     },
+    /// A column that a specification names and the design lacks.
+    #[error("expected a column `{column}`, found none")]
+    NoColumn {
+        /// Its name.
+        column: String,
+    },
+    /// A row that names more than one arm.
+    #[error("row {row}: expected one arm, found {found}")]
+    SeveralArms {
+        /// Row, from 0.
+        row: usize,
+        /// Indicators that are set.
+        found: usize,
+    },
     /// Every column is constant, so there is nothing to learn from.
     #[error("every one of the {n_features} columns is constant")]
     NothingVaries {

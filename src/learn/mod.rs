@@ -19,6 +19,7 @@ pub mod elastic_net;
 mod error;
 pub mod explain;
 mod forest;
+pub mod hierarchical;
 mod matrix;
 mod predictor;
 mod principal;
@@ -38,6 +39,7 @@ pub use elastic_net::{
 };
 pub use error::Error;
 pub use forest::{Forest as RandomForest, ForestParams as RandomForestParams};
+pub use hierarchical::{HierarchicalArms, HierarchicalSpec};
 pub use matrix::DesignMatrix;
 pub use predictor::{BinaryModel, SurvivalModel};
 pub use principal::PrincipalComponents;

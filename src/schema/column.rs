@@ -46,6 +46,9 @@ pub enum Known {
     Decision,
     /// After the decision: an outcome, or a treatment given in response to one; never a model input.
     After,
+    /// Whenever it is known, it belongs to the running of the study: order, date, site. For splits and for the
+    /// chance of being given a treatment; never a model input.
+    Administrative,
 }
 
 fn longest() -> usize {

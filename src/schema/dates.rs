@@ -1,5 +1,8 @@
 use serde::{Deserialize, Serialize};
 
+/// Unit of the columns that hold a date as the number that [`DateOrder::parse`] gives.
+pub(super) const DAY_NUMBER: &str = "days from 1970-01-01";
+
 /// The order of year, month and day in a date written as text: declared, because 03/04/2021 is ambiguous.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

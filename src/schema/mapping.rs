@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde::Deserialize;
 
+use super::dates::DAY_NUMBER;
 use super::{Column, DateOrder, Kind, conversion, declarable};
 
 /// Where the patient's id is, which part of the text it is, and the cohort that it belongs to.
@@ -116,6 +117,8 @@ pub struct ValueMap {
     pub levels: Option<BTreeMap<String, String>>,
     /// Unit of the numbers in the file; declared wherever the schema's unit can be converted to.
     pub unit: Option<String>,
+    /// Order of year, month and day of a date that becomes its day number.
+    pub date: Option<DateOrder>,
     /// True: a text that cannot be read is missing, and counted; false: it is a violation.
     pub unreadable_is_missing: bool,
 }
@@ -153,6 +156,8 @@ struct RawValueMap {
     #[serde(default)]
     unit: Option<String>,
     #[serde(default)]
+    date: Option<DateOrder>,
+    #[serde(default)]
     unreadable: Option<String>,
 }
 
@@ -173,12 +178,15 @@ impl TryFrom<RawValueMap> for ValueMap {
                 return Err("a case has one of `from`, `value` and `earliest`".to_owned());
             }
         }
+        if raw.date.is_some() && cases.iter().any(|case| case.from.is_none()) {
+            return Err("date: expected `from` in every case".to_owned());
+        }
         let unreadable_is_missing = match raw.unreadable.as_deref() {
             None => false,
             Some("missing") => true,
             Some(other) => return Err(format!("unreadable: expected \"missing\", found \"{other}\"")),
         };
-        Ok(Self { cases, levels: raw.levels, unit: raw.unit, unreadable_is_missing })
+        Ok(Self { cases, levels: raw.levels, unit: raw.unit, date: raw.date, unreadable_is_missing })
     }
 }
 
@@ -193,10 +201,13 @@ impl ValueMap {
     /// The factor to the column's unit.
     ///
     /// # Errors
-    /// What is wrong, in words: a unit without a rule, a convertible unit that is not declared, or a declared one
-    /// on a column that has none.
+    /// What is wrong, in words: a unit without a rule, a convertible unit that is not declared, a declared one on a
+    /// column that has none, or a date for a column that does not hold day numbers.
     pub fn factor(&self, column: &Column) -> Result<f64, String> {
         let unit = column.unit();
+        if self.date.is_some() && unit != DAY_NUMBER {
+            return Err(format!("declares a date: expected a column in {DAY_NUMBER}"));
+        }
         let known = declarable(unit);
         match (&self.unit, matches!(column.kind, Kind::Number { .. })) {
             (Some(_), false) => Err("declares a unit for a column that is not a number".to_owned()),
@@ -234,6 +245,16 @@ mod tests {
         let er = Dictionary::compiled().column("er").unwrap();
         assert!(map("from='s'\nunit='cm'").unwrap().factor(er).is_err());
         assert_eq!(map("from='s'").unwrap().factor(Dictionary::compiled().column("npi").unwrap()), Ok(1.0));
+    }
+
+    #[test]
+    fn a_date_becomes_a_day_number_where_the_column_holds_one() {
+        let dictionary = Dictionary::compiled();
+        let read = map("from='d'\ndate='ymd'").unwrap();
+        assert_eq!(read.factor(dictionary.column("enrolment_day").unwrap()), Ok(1.0));
+        let refused = read.factor(dictionary.column("tumour_size_mm").unwrap()).unwrap_err();
+        assert_eq!(refused, "declares a date: expected a column in days from 1970-01-01");
+        assert!(map("cases=[{earliest=['a','b']}]\ndate='ymd'").is_err());
     }
 
     #[test]

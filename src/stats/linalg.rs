@@ -46,11 +46,11 @@ impl Cholesky {
         Ok(Self { lower, size })
     }
 
-    /// Returns the `x` with A x = `b`.
+    /// Returns L⁻¹ `b`, whose squared length is `b`ᵀ A⁻¹ `b`.
     ///
     /// # Errors
     /// [`Error::LengthMismatch`] unless `b` has one element per row.
-    pub fn solve(&self, b: &[f64]) -> Result<Vec<f64>, Error> {
+    pub fn half_solve(&self, b: &[f64]) -> Result<Vec<f64>, Error> {
         check_length("right-hand side", self.size, b.len())?;
         let (lower, size) = (&self.lower, self.size);
         let mut x = b.to_vec();
@@ -58,6 +58,16 @@ impl Cholesky {
             let dot: f64 = (0..row).map(|k| lower[row * size + k] * x[k]).sum();
             x[row] = (x[row] - dot) / lower[row * size + row];
         }
+        Ok(x)
+    }
+
+    /// Returns the `x` with A x = `b`.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] unless `b` has one element per row.
+    pub fn solve(&self, b: &[f64]) -> Result<Vec<f64>, Error> {
+        let (lower, size) = (&self.lower, self.size);
+        let mut x = self.half_solve(b)?;
         for row in (0..size).rev() {
             let dot: f64 = (row + 1..size).map(|k| lower[k * size + row] * x[k]).sum();
             x[row] = (x[row] - dot) / lower[row * size + row];

@@ -9,7 +9,8 @@
 //! ([`scores`]), logistic recalibration and the integrated calibration index ([`calibration`](mod@calibration)). For both:
 //! net benefit ([`decision_curve`]), the patient bootstrap ([`bootstrap`](mod@bootstrap)) and paired differences
 //! ([`paired`]), rates with Jeffreys intervals ([`beta`]), folds and splits by patient, centre and period ([`folds`],
-//! [`split`](mod@split)), sums that no order can change ([`exact_moments`]), and the small numerics under them
+//! [`split`](mod@split)), sums that no order can change ([`exact_moments`]), the normal distribution of rows with missing
+//! values ([`conditional_normal`]), and the small numerics under them
 //! ([`linalg`], [`logistic`], [`normal`], [`chi_squared`], [`quantile`](mod@quantile), [`spline`]).
 //!
 //! May import `terms`. Events are `&[bool]` with `true` = observed, probabilities are `&[f64]` in \[0, 1\], a higher risk
@@ -23,6 +24,7 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod chi_squared;
 pub mod concordance;
+pub mod conditional_normal;
 pub mod cox;
 pub mod curve_options;
 pub mod decision_curve;

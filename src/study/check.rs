@@ -59,6 +59,7 @@ impl fmt::Display for Explanation {
             Known::Before => "before the treatment decision: may be an input",
             Known::Decision => "the decision itself: an option that a model compares",
             Known::After => "after the decision: an outcome, never an input",
+            Known::Administrative => "order, date or site: for splits and propensities, never an input",
         };
         writeln!(f, "  known     {known}")?;
         if !self.synonyms.is_empty() {

@@ -3,14 +3,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
+use super::estimator::Training;
 use super::evaluation::{Scored, auc_difference};
-use super::fit::{choose, missing_groups, pick};
+use super::fit::{missing_groups, pick};
 use super::spec::SplitSpec;
-use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
+use super::{BinaryEvaluation, Error, Estimator, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
-use crate::learn::{BoostedBag, DesignMatrix};
+use crate::learn::DesignMatrix;
+use crate::stats::folds;
 use crate::stats::split::{Split, by_period, leave_one_centre_out, patient_folds};
-use crate::stats::{expit, folds};
 use crate::terms::{Estimate, PatientId};
 
 /// The result of a repeated nested cross-validation.
@@ -212,8 +213,10 @@ fn one_fold(
     };
     let missing = missing_groups(spec, design);
     let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
-    let params = choose(spec, &xi, &yi, &pick(&rows.patient_numbers(), inside), &missing, seed, progress)?;
-    let bag = BoostedBag::fit(&xi, &yi, &params, &missing, spec.evaluation.n_refits, seed)?;
+    let patients = pick(&rows.patient_numbers(), inside);
+    let n_refits = spec.evaluation.n_refits;
+    let training = Training { x: &xi, y: &yi, patients: &patients, missing: &missing, n_refits, seed };
+    let (estimator, _) = Estimator::fit(spec, &training, progress)?;
     let columns: BTreeMap<&str, &Vec<usize>> =
         spec.missing.groups.iter().map(String::as_str).zip(&missing.groups).collect();
     blankings(spec)
@@ -223,7 +226,7 @@ fn one_fold(
             for column in without.iter().filter_map(|group| columns.get(group.as_str())).flat_map(|c| c.iter()) {
                 blank(&mut test, *column);
             }
-            Ok(bag.predict(&test)?.iter().map(|margin| expit(margin.mean)).collect())
+            Ok(estimator.estimates(&test)?.iter().map(|estimate| estimate.estimate).collect())
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 use polars::prelude::IdxCa;
 
-use super::{Error, FusedTable, Progress, ResponseSpec};
+use super::{Error, Estimator, FusedTable, Progress, ResponseSpec};
 use crate::fusion::Design;
 use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, MissingGroups};
 use crate::stats::{expit, folds, log_loss};
@@ -21,15 +21,15 @@ pub struct ResponseRows {
     pub n_before: usize,
 }
 
-/// A fitted design and bag.
+/// A fitted design and estimator.
 #[derive(Debug, Clone)]
 pub struct FittedResponse {
     /// Input encoding.
     pub design: Design,
-    /// Trees.
-    pub bag: BoostedBag,
-    /// Settings chosen.
-    pub params: BoostedParams,
+    /// Estimator.
+    pub estimator: Estimator,
+    /// Settings chosen for boosted trees.
+    pub params: Option<BoostedParams>,
 }
 
 impl ResponseRows {

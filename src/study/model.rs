@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::fused_table::Origin;
 use super::registry::{ModelFiles, Models};
-use super::{BinaryEvaluation, Error, ResponseSpec, RowHashes};
+use super::{BinaryEvaluation, Error, Estimator, ResponseSpec, RowHashes};
 use crate::decide::{Evidence, OptionSet, Reference};
 use crate::fusion::Design;
-use crate::learn::{BoostedBag, BoostedParams};
+use crate::learn::BoostedParams;
 use crate::terms::PatientId;
 
 /// The manifest of a response model.
@@ -21,8 +21,9 @@ pub struct ResponseManifest {
     pub kind: String,
     /// The specification that it was trained from.
     pub spec: ResponseSpec,
-    /// Settings chosen.
-    pub params: BoostedParams,
+    /// Settings chosen for boosted trees.
+    #[serde(default)]
+    pub params: Option<BoostedParams>,
     /// Version of the regimen crate that trained it.
     pub crate_version: String,
     /// Where the training table came from.
@@ -63,8 +64,8 @@ pub struct ResponseModel {
     pub manifest_sha256: String,
     /// Input encoding.
     pub design: Design,
-    /// Trees.
-    pub bag: BoostedBag,
+    /// Estimator.
+    pub estimator: Estimator,
     /// The training population in aggregate.
     pub reference: Reference,
     /// Outcome counts by subtype and option.
@@ -103,7 +104,7 @@ impl ResponseModel {
         let options = manifest.spec.options.as_deref().map(OptionSet::load).transpose()?;
         let design: Design = read(bytes("design.json")?).map_err(|error| broken("design.json", error))?;
         Ok(Self {
-            bag: BoostedBag::decode(bytes("weights.json")?)?,
+            estimator: Estimator::decode(manifest.spec.family, bytes("weights.json")?)?,
             reference: read(bytes("reference.json")?).map_err(|error| broken("reference.json", error))?,
             evidence: read(bytes("evidence.json")?).map_err(|error| broken("evidence.json", error))?,
             metrics: read(bytes("metrics.json")?).map_err(|error| broken("metrics.json", error))?,

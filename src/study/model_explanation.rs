@@ -67,11 +67,11 @@ pub fn explain_model(model: &ResponseModel, table: &FusedTable, n_resamples: usi
     let seed = model.manifest.spec.seed;
     let rows = ResponseRows::select(table, &model.manifest.spec)?;
     let x = model.design.apply(&rows.table.frame)?;
-    let logits = |x: &DesignMatrix| Ok(model.bag.predict(x)?.iter().map(|margin| margin.mean).collect::<Vec<f64>>());
+    let logits = |x: &DesignMatrix| model.estimator.logits(x);
     let probabilities = |x: &DesignMatrix| Ok(logits(x)?.into_iter().map(expit).collect::<Vec<f64>>());
     let (by_group, by_source) =
         (groups(&model.design.columns, |column| &column.group), groups(&model.design.columns, |column| &column.source));
-    let contributions = model.bag.contributions(&x)?;
+    let contributions = model.estimator.contributions(&x)?;
     let gap = contribution_gap(&contributions, &logits(&x)?)?;
     let grouped = group_contributions(&contributions, &by_group)?;
     let mut means: Vec<MeanContribution> = by_group

@@ -5,7 +5,6 @@ use super::fit::pick;
 use super::{BinaryEvaluation, Error, FusedTable, ResponseModel, ResponseRows, Verdict};
 use crate::decide::{Gate, MIN_COMPARABLE};
 use crate::learn::DesignMatrix;
-use crate::stats::expit;
 use crate::terms::{Estimate, Subtype};
 
 /// One option for one row.
@@ -109,12 +108,7 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
 
 /// Point estimates with 95 % intervals for the rows of `x`.
 pub(super) fn interval_estimates(model: &ResponseModel, x: &DesignMatrix) -> Result<Vec<Estimate>, Error> {
-    let interval = |margin: &crate::learn::Margin| Estimate {
-        estimate: expit(margin.mean),
-        lower95: expit(margin.mean - 1.96 * margin.std_dev),
-        upper95: expit(margin.mean + 1.96 * margin.std_dev),
-    };
-    Ok(model.bag.predict(x)?.iter().map(interval).collect())
+    Ok(model.estimator.estimates(x)?)
 }
 
 /// `x` as if every row had received the arm.

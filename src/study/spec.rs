@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Error, sha256_hex};
 use crate::fusion::{Impute, Preprocessing};
 use crate::learn::BoostedParams;
+use crate::learn::hierarchical::HierarchicalSpec;
 
 /// What to train and how to judge it: the SPEC.toml of `regimen train` and `regimen evaluate --cv`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +42,10 @@ pub struct ResponseSpec {
     /// Choice of settings, inside every training fold.
     #[serde(default)]
     pub search: SearchSpec,
-    /// The bag of refits that gives estimate and interval.
+    /// What the hierarchical family does with the columns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hierarchical: HierarchicalSpec,
+    /// The bag of refits that gives estimate and interval of boosted trees.
     #[serde(default)]
     pub bootstrap: BootstrapSpec,
     /// Outer cross-validation.
@@ -58,6 +62,8 @@ pub struct ResponseSpec {
 pub enum Family {
     /// Bagged boosted trees.
     Boosted,
+    /// Logistic regression whose arm effects are shrunk in groups towards each other.
+    Hierarchical,
 }
 
 /// Groups that may be missing, and how often training blanks them.
@@ -156,6 +162,10 @@ impl Default for EvaluationSpec {
     fn default() -> Self {
         Self { n_folds: 5, n_repeats: 5, n_refits: refits(25), n_resamples: 2000, split: SplitSpec::Patient }
     }
+}
+
+fn is_default(spec: &HierarchicalSpec) -> bool {
+    *spec == HierarchicalSpec::default()
 }
 
 fn refits(n: usize) -> NonZeroUsize {

@@ -3,17 +3,17 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::encoder::EncoderRefit;
-use super::fit::{choose, missing_groups};
+use super::estimator::Training;
+use super::fit::missing_groups;
 use super::fused_table::Origin;
 use super::model::{EncoderUse, ResponseManifest};
 use super::registry::Models;
 use super::{
-    BinaryEvaluation, Error, FittedResponse, FusedTable, Progress, ResponseRows, ResponseSpec, RowHashes,
+    BinaryEvaluation, Error, Estimator, FittedResponse, FusedTable, Progress, ResponseRows, ResponseSpec, RowHashes,
     cross_validate,
 };
 use crate::decide::{Evidence, Reference};
 use crate::fusion::{Design, Encoding};
-use crate::learn::BoostedBag;
 use crate::terms::Estimate;
 
 /// A new version in the registry.
@@ -83,7 +83,7 @@ pub fn train(
     let mut stored = evaluation.clone();
     stored.per_patient.clear();
     let files = BTreeMap::from([
-        ("weights.json".to_owned(), fitted.bag.encode()?),
+        ("weights.json".to_owned(), fitted.estimator.encode()?),
         ("design.json".to_owned(), json(&fitted.design)?),
         ("reference.json".to_owned(), json(&reference)?),
         ("evidence.json".to_owned(), json(&evidence)?),
@@ -102,7 +102,7 @@ pub fn train(
             data_sha256: table.sha256.clone(),
             n_training: rows.y.len(),
             n_events: rows.y.iter().filter(|event| **event).count(),
-            interval_method: interval_method(spec),
+            interval_method: Estimator::interval_method(spec),
             encoders,
             training_row_hash: RowHashes::new(&format!("{} {}", spec.seed, table.sha256), &rows.patients),
             files: hashes,
@@ -111,22 +111,22 @@ pub fn train(
     Ok(Trained { name: spec.name.clone(), version, evaluation })
 }
 
-fn interval_method(spec: &ResponseSpec) -> String {
-    format!(
-        "bootstrap of patients, {} refits: mean ± 1.96 standard deviations on the logit scale",
-        spec.bootstrap.n_refits
-    )
-}
-
 fn fit_all(spec: &ResponseSpec, rows: &ResponseRows, progress: &dyn Progress) -> Result<FittedResponse, Error> {
     let design = Design::fit_with(&rows.table.frame, &spec.groups(), &spec.recipe)?;
     let x = design.apply(&rows.table.frame)?;
     let missing = missing_groups(spec, &design);
-    let params = choose(spec, &x, &rows.y, &rows.patient_numbers(), &missing, spec.seed, progress)?;
+    let training = Training {
+        x: &x,
+        y: &rows.y,
+        patients: &rows.patient_numbers(),
+        missing: &missing,
+        n_refits: spec.bootstrap.n_refits,
+        seed: spec.seed,
+    };
     progress.step("fitting on all rows", 0, 1);
-    let bag = BoostedBag::fit(&x, &rows.y, &params, &missing, spec.bootstrap.n_refits, spec.seed)?;
+    let (estimator, params) = Estimator::fit(spec, &training, progress)?;
     progress.step("fitting on all rows", 1, 1);
-    Ok(FittedResponse { design, bag, params })
+    Ok(FittedResponse { design, estimator, params })
 }
 
 /// The encoders behind the design's embedding columns, with their training patients.
@@ -187,10 +187,17 @@ fn card(
     line("Research use only. Not a medical device; not for choosing treatment.\n".to_owned());
     line(format!("- **Predicts** {}.", spec.target_definition));
     line(format!("- **Trained on** {} {}, {n_events} with the outcome.", rows.y.len(), spec.population));
-    line(format!(
-        "- **Estimator** boosted trees (hessboost), {} bootstrap refits averaged on the logit scale; {:?}.",
-        spec.bootstrap.n_refits, fitted.params
-    ));
+    line(match &fitted.params {
+        Some(params) => format!(
+            "- **Estimator** boosted trees (hessboost), {} bootstrap refits averaged on the logit scale; {params:?}.",
+            spec.bootstrap.n_refits
+        ),
+        None => {
+            "- **Estimator** logistic regression with arm, arm by subtype and biomarker effects, each group shrunk by \
+                 a variance that the data choose; missing values by their conditional distribution."
+                .to_owned()
+        }
+    });
     line(format!(
         "- **Inputs** {} columns of the fused table; missing values native; groups blanked in training: {}.",
         fitted.design.sources().len(),
@@ -198,7 +205,7 @@ fn card(
     ));
     line(format!(
         "- **Intervals** {}. They hold the sampling error of one fit, not bias, shift or a wrong model; their coverage has not been measured.",
-        interval_method(spec)
+        Estimator::interval_method(spec)
     ));
     for encoder in encoders {
         line(format!(

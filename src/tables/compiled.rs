@@ -32,6 +32,7 @@ pub(super) struct CompiledColumn<'a> {
     missing: Missing<'a>,
     factor: f64,
     unit: Option<&'a str>,
+    date: Option<DateOrder>,
 }
 
 struct CompiledCase<'a> {
@@ -155,6 +156,7 @@ pub(super) fn compile<'a>(
             missing,
             factor: value.factor(column).unwrap_or(1.0),
             unit: value.unit.as_deref().filter(|unit| *unit != column.unit()),
+            date: value.date,
         })
         .collect();
     Ok(Plan {
@@ -273,11 +275,15 @@ impl<'a> CompiledColumn<'a> {
 
     pub(super) fn number(&self, block: &'a TextTable, record: usize) -> Result<Option<f64>, Broken> {
         let Some(Found { text, name, raw }) = self.text(block, record)? else { return Ok(None) };
-        let factor = if name.is_some() { self.factor } else { 1.0 };
-        match text.parse::<f64>().map(|number| number * factor) {
-            Ok(number) if self.column.accepts(number) => Ok(Some(number)),
-            _ => Err(self.broken(raw, name.unwrap_or(&self.file_column))),
-        }
+        let broken = || self.broken(raw, name.unwrap_or(&self.file_column));
+        let number = match self.date {
+            Some(order) => order.parse(text).map(|day| day as f64).map_err(|rule| Broken { rule, ..broken() })?,
+            None => {
+                let factor = if name.is_some() { self.factor } else { 1.0 };
+                text.parse::<f64>().map_err(|_| broken())? * factor
+            }
+        };
+        if self.column.accepts(number) { Ok(Some(number)) } else { Err(broken()) }
     }
 
     pub(super) fn boolean(&self, block: &'a TextTable, record: usize) -> Result<Option<bool>, Broken> {

@@ -286,6 +286,13 @@ fn a_feature_known_only_after_the_decision_is_refused() {
         let error = Design::fit(&frame, &[("x".to_owned(), vec![leak.to_owned()])]).unwrap_err().to_string();
         assert!(error.contains(leak) && error.contains("known only after the treatment decision"), "{error}");
     }
+    for place in ["centre", "diagnosis_year", "enrolment_day"] {
+        let error = Design::fit(&frame, &[("x".to_owned(), vec![place.to_owned()])]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("the feature `{place}` is an order, date or site: expected an input or the option itself")
+        );
+    }
 }
 
 /// The same rows give the same frame from CSV, TSV, Parquet, Arrow and a workbook.

@@ -162,7 +162,7 @@ fn shap_by_row(
     }
     let mut shap = HashMap::new();
     for (option, rows) in rows_of {
-        let values = lead.bag.contributions(&with_arm(&scores.x.select(&rows), &option))?;
+        let values = lead.estimator.contributions(&with_arm(&scores.x.select(&rows), &option))?;
         shap.extend(rows.into_iter().zip(values));
     }
     Ok(shap)

@@ -73,7 +73,7 @@ impl Role {
                 "has immune and proliferation scores 6 to 8 standard deviations out and a tumour volume of 900000 mm3, \
                  more than the MRI covers"
             }
-            Self::UnknownHer2 => "has an empty her2 in clinical.csv",
+            Self::UnknownHer2 => "has an empty her2 in clinical.csv and an equivocal HER2 state in pathology.csv",
             Self::TruncatedDicom => "has a mammogram (RMLO.dcm) that ends inside its pixel data",
             Self::TextNamedDcm => "has a text file (letter.dcm) among the mammograms",
         }

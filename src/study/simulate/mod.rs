@@ -70,7 +70,7 @@ pub struct SimulatedCohort {
 
 /// Generates a synthetic cohort under `out`, which must not exist or be an empty folder.
 ///
-/// Writes `clinical.csv`, `genomic.csv`, `README.txt`, `SYNTHETIC.txt` and, with `images`, one folder of DICOM
+/// Writes `clinical.csv`, `pathology.csv`, `genomic.csv`, `README.txt`, `SYNTHETIC.txt` and, with `images`, one folder of DICOM
 /// files per patient. Everything is built in a folder beside `out` and renamed at the end, so a failure leaves
 /// nothing behind.
 ///
@@ -108,6 +108,7 @@ pub fn simulate_cohort(options: &SimulateOptions, out: &Path) -> Result<Simulate
         }
     }
     written.file(root.join("clinical.csv"), tables::clinical_csv(&patients).as_bytes())?;
+    written.file(root.join("pathology.csv"), tables::pathology_csv(&patients).as_bytes())?;
     written.file(root.join("genomic.csv"), tables::genomic_csv(&patients).as_bytes())?;
     written.file(root.join("README.txt"), tables::readme_text(&patients, &cast, options.images).as_bytes())?;
     written.file(root.join("SYNTHETIC.txt"), tables::marker_text(options.seed, patients.len()).as_bytes())?;

@@ -43,6 +43,45 @@ pub struct SimulatedPatient {
     pub(super) arm: &'static str,
     pub(super) scores: Vec<Option<f64>>,
     pub(super) site: Site,
+    pub(super) pathology: Pathology,
+}
+
+/// What the biopsy and the clinical examination say.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Pathology {
+    /// Progesterone receptor; without ER always negative.
+    pub(super) pr_positive: bool,
+    /// Ki-67 positive nuclei, %.
+    pub(super) ki67_pct: u32,
+    /// Histological grade.
+    pub(super) grade: u8,
+    /// Largest diameter, mm: that of the ball of the tumour's volume, with the error of an examination.
+    pub(super) size_mm: u32,
+    /// Clinical N category.
+    pub(super) n_category: u8,
+}
+
+impl Pathology {
+    fn draw(rng: &mut impl Rng, subtype: Subtype, radius_mm: f64) -> Self {
+        let hr = matches!(subtype, Subtype::HrPosHer2Neg | Subtype::HrPosHer2Pos);
+        let quiet = subtype == Subtype::HrPosHer2Neg;
+        let ki67 = if quiet { 28.0 } else { 50.0 } + 14.0 * normal(rng);
+        let grade_3 = rng.random::<f64>() < if quiet { 0.45 } else { 0.8 };
+        let nodes = rng.random::<f64>();
+        Self {
+            pr_positive: hr && rng.random::<f64>() < 0.8,
+            ki67_pct: ki67.clamp(3.0, 95.0).round() as u32,
+            grade: if grade_3 { 3 } else { 2 },
+            size_mm: (2.0 * radius_mm * (1.0 + 0.12 * normal(rng))).clamp(26.0, 140.0).round() as u32,
+            n_category: if nodes < 0.5 {
+                0
+            } else if nodes < 0.88 {
+                1
+            } else {
+                2
+            },
+        }
+    }
 }
 
 /// Where in the breast the tumour sits and how large the breast is, as shares.
@@ -67,6 +106,7 @@ pub(super) enum Purpose {
     Mammograms = 2,
     Ultrasound = 3,
     Mri = 4,
+    Pathology = 5,
 }
 
 /// The generator of one patient and purpose.
@@ -133,6 +173,8 @@ impl SimulatedPatient {
         if role == Some(Role::UnlikeTraining) {
             scores::move_far_out(&mut rng, &mut scores);
         }
+        let volume = if role == Some(Role::UnlikeTraining) { FAR_OUT_VOLUME_MM3 } else { volume };
+        let radius_mm = (volume * 3.0 / (4.0 * std::f64::consts::PI)).cbrt();
         let mut rng = stream(seed, number, Purpose::Breast);
         Self {
             code: format!("DEMO-{number:03}"),
@@ -140,7 +182,7 @@ impl SimulatedPatient {
             subtype,
             age_years,
             side: if rng.random::<bool>() { Laterality::Left } else { Laterality::Right },
-            tumour_volume_mm3: if role == Some(Role::UnlikeTraining) { FAR_OUT_VOLUME_MM3 } else { volume },
+            tumour_volume_mm3: volume,
             // Breasts grow less dense with age.
             density: (0.62 - 0.008 * (age_years as f32 - 45.0) + 0.18 * normal(&mut rng) as f32).clamp(0.08, 0.95),
             role,
@@ -150,6 +192,7 @@ impl SimulatedPatient {
             // A treatment is chosen already for one ordinary patient in eight.
             arm: if number % 8 == 2 { arm } else { "" },
             scores,
+            pathology: Pathology::draw(&mut stream(seed, number, Purpose::Pathology), subtype, radius_mm),
             site: Site {
                 breast: between(&mut rng, 0.0, 1.0),
                 forward: between(&mut rng, 0.38, 0.6),

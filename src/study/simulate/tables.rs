@@ -39,6 +39,35 @@ pub(super) fn clinical_csv(patients: &[SimulatedPatient]) -> String {
     text
 }
 
+/// The text of `pathology.csv`: the biopsy of every patient; HER2 2+ without an ISH result is `equivocal`.
+pub(super) fn pathology_csv(patients: &[SimulatedPatient]) -> String {
+    let mut text =
+        String::from("patient,er,pr,her2_status,ki67_pct,grade,tumour_size_mm,t_stage,n_stage,m_stage,neoadjuvant\n");
+    for patient in patients {
+        let her2 = match patient.role {
+            Some(Role::UnknownHer2) => "equivocal",
+            _ => sign(patient.subtype.is_her2_positive()),
+        };
+        let found = &patient.pathology;
+        let t_stage = match found.size_mm {
+            0..=20 => "T1",
+            21..=50 => "T2",
+            _ => "T3",
+        };
+        text.push_str(&format!(
+            "{},{},{},{her2},{},{},{},{t_stage},N{},M0,true\n",
+            patient.code,
+            sign(patient.hr_positive()),
+            sign(found.pr_positive),
+            found.ki67_pct,
+            found.grade,
+            found.size_mm,
+            found.n_category,
+        ));
+    }
+    text
+}
+
 /// The text of `genomic.csv`: one row per patient with an assay, an empty cell where a score is missing.
 pub(super) fn genomic_csv(patients: &[SimulatedPatient]) -> String {
     let mut text = String::from("patient");
@@ -79,6 +108,7 @@ pub(super) fn readme_text(patients: &[SimulatedPatient], cast: &[CastMember], im
          public trial cohort (I-SPY2); no row, pixel or identifier comes from a patient.\n\n\
          clinical.csv  one row per patient: visit, sex, age, menopause, race, receptors, MammaPrint class, tumour\n\
          \x20             volume on MRI (mm3), treatment arm (empty: not chosen yet)\n\
+         pathology.csv one row per patient: receptors, Ki-67, grade, size (mm), TNM, treatment before surgery planned\n\
          genomic.csv   one row per patient with an assay: expression and protein scores, about mean 0 and\n\
          \x20             standard deviation 1 (empty: not measured)\n",
     );
