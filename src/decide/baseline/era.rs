@@ -51,10 +51,11 @@ impl EraRecalibration {
             strength: 0.5,
             strength_range: [0.0, 1.0],
             applied: true,
-            source: "calendar-time terms of PREDICT Breast 3.1 and 3.2, estimated on 35,474 English cases of 2000-2017, \
+            source:
+                "calendar-time terms of PREDICT Breast 3.1 and 3.2, estimated on 35,474 English cases of 2000-2017, \
                      extrapolated to METABRIC's diagnoses of 1977-2005, whose median is not published and is assumed \
                      to be 1996; an assumption, not an estimate from METABRIC"
-                .to_owned(),
+                    .to_owned(),
         }
     }
 

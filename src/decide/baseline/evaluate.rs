@@ -137,8 +137,7 @@ pub fn discrimination(
     n_resamples: usize,
     seed: u64,
 ) -> Result<Discrimination, Error> {
-    let figures =
-        bootstrap_estimates(rows.n_samples(), n_resamples, seed, |drawn| figures(rows, predictions, drawn))?;
+    let figures = bootstrap_estimates(rows.n_samples(), n_resamples, seed, |drawn| figures(rows, predictions, drawn))?;
     named(&figures)
 }
 

@@ -4,7 +4,7 @@
 //! received, which enter as fixed offsets ([`TreatmentEffect`]), the fit ([`SurvivalBaseline::fit`]) with its choice
 //! among few candidates, bootstrap draws that carry the uncertainty of coefficients, baselines and offsets together,
 //! the prediction ([`SurvivalBaseline::hazards`]), the carrying of old hazards to a later year ([`EraRecalibration`]),
-//! and cross-validation ([`cross_validate`], [`group_calibration`]).
+//! cross-validation ([`cross_validate`], [`group_calibration`]) and PREDICT on the same women ([`predict_comparator`]).
 //!
 //! Hazards: λ_breast(t | x) = λ₀(t; ER) exp(xβ(t) + Σ received log HR(t)), λ_other(t | x) = λ₀(t) exp(s(age)). With the
 //! offsets fixed, λ₀ exp(xβ) is what the published effects leave for surgery alone: it is as right as they are, and
@@ -13,6 +13,7 @@
 
 mod candidates;
 mod cause_model;
+mod comparator;
 mod effects;
 mod era;
 mod evaluate;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use candidates::{Candidate, candidates};
 pub use cause_model::CauseModel;
+pub use comparator::{PredictComparator, predict_comparator};
 pub use effects::{PERIOD_ENDS, Population, Treatment, TreatmentEffect, published_effects, received_log_hr};
 pub use era::{EraRecalibration, EraShift};
 pub use evaluate::{

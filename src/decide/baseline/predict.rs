@@ -50,11 +50,7 @@ impl SurvivalBaseline {
     ///
     /// # Errors
     /// [`Error::Unrecorded`] without an age or a clear ER state: show both branches where ER is unclear.
-    pub fn raw_hazards(
-        &self,
-        record: &ClinicalRecord,
-        expression: &ExpressionFeatures,
-    ) -> Result<CauseHazards, Error> {
+    pub fn raw_hazards(&self, record: &ClinicalRecord, expression: &ExpressionFeatures) -> Result<CauseHazards, Error> {
         let z = self.filled_inputs(record, expression)?;
         Ok(of(&self.breast, &self.other, &z, record.er_positive() == Some(true)))
     }
@@ -93,7 +89,7 @@ impl SurvivalBaseline {
                 })
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        let imputed = filled.missing.iter().filter_map(|&at| Input::ALL.get(at).copied()).collect();
+        let imputed = filled.missing().iter().filter_map(|&at| Input::ALL.get(at).copied()).collect();
         Ok(BaselinePrediction { recalibrated: shifted(&raw, era), raw, era, imputed, draws })
     }
 
@@ -120,11 +116,7 @@ impl BaselineDraw {
 }
 
 fn of(breast: &CauseModel, other: &CauseModel, z: &[f64], er_positive: bool) -> CauseHazards {
-    CauseHazards {
-        years: grid(),
-        breast: breast.cumulative(z, er_positive),
-        other: other.cumulative(z, er_positive),
-    }
+    CauseHazards { years: grid(), breast: breast.cumulative(z, er_positive), other: other.cumulative(z, er_positive) }
 }
 
 fn shifted(hazards: &CauseHazards, era: EraShift) -> CauseHazards {

@@ -64,7 +64,13 @@ fn simulate(n: usize, seed: u64, effects: &[TreatmentEffect], treated: bool) -> 
         let censored = 4.0 + 16.0 * uniform();
         let time = breast.min(other).min(censored);
         times.push(time * 365.25);
-        causes.push(if time == breast { 1 } else if time == other { 2 } else { 0 });
+        causes.push(if time == breast {
+            1
+        } else if time == other {
+            2
+        } else {
+            0
+        });
         records.push(record);
     }
     let expression = vec![ExpressionFeatures::default(); n];
@@ -117,9 +123,8 @@ fn fits_to_treated_and_to_untreated_women_give_one_surgery_only_baseline() {
     let ignored = BaselineOptions { effects: vec![], ..clinical(0) };
     let counted_twice = SurvivalBaseline::fit(&simulate(8_000, 2, &effects, true), &ignored).unwrap();
     let record = woman(Receptor::Positive, 4.0, 3, 55.0);
-    let at_10 = |model: &SurvivalBaseline| {
-        model.raw_hazards(&record, &ExpressionFeatures::default()).unwrap().breast[39].ln()
-    };
+    let at_10 =
+        |model: &SurvivalBaseline| model.raw_hazards(&record, &ExpressionFeatures::default()).unwrap().breast[39].ln();
     assert!((at_10(&treated) - at_10(&untreated)).abs() < 0.1);
     // Without offsets the baseline would keep most of the log hazard ratio of what such women received.
     assert!(at_10(&counted_twice) < at_10(&untreated) - 0.3);
@@ -161,10 +166,8 @@ fn predictions_are_monotone_deterministic_and_finite_for_any_missing_input() {
     assert!(found.imputed.contains(&Input::LnNodes) && found.imputed.contains(&Input::Grade));
     assert!(found.recalibrated.breast[39] < found.raw.breast[39]);
     // The received treatments are no input of the surgery-only baseline.
-    let treated = ClinicalRecord {
-        received: Received { chemotherapy: Some(true), ..Received::default() },
-        ..bare.clone()
-    };
+    let treated =
+        ClinicalRecord { received: Received { chemotherapy: Some(true), ..Received::default() }, ..bare.clone() };
     assert_eq!(model.hazards(&treated, &ExpressionFeatures::default()).unwrap(), found);
     let text = serde_json::to_string(&model).unwrap();
     assert_eq!(serde_json::from_str::<SurvivalBaseline>(&text).unwrap(), model);
@@ -205,8 +208,11 @@ fn a_calibrated_prediction_has_a_ratio_of_one_and_a_doubled_one_of_a_half() {
     let rows = simulate(4_000, 7, &published_effects(), true);
     let model = SurvivalBaseline::fit(&rows, &clinical(0)).unwrap();
     let other = simulate(4_000, 8, &published_effects(), true);
-    let fates: Vec<_> =
-        other.records.iter().map(|record| model.factual_fates(record, &ExpressionFeatures::default()).unwrap()).collect();
+    let fates: Vec<_> = other
+        .records
+        .iter()
+        .map(|record| model.factual_fates(record, &ExpressionFeatures::default()).unwrap())
+        .collect();
     let mut predicted = Predicted::from_fates(fates.iter());
     let everyone: Vec<usize> = (0..other.n_samples()).collect();
     let found = group_calibration(&other, std::slice::from_ref(&predicted), &everyone, 1, false).unwrap();
