@@ -100,6 +100,40 @@ pub enum Error {
     /// A value that its word cannot mean.
     #[error(transparent)]
     Terms(#[from] crate::terms::Error),
+    /// An input that cannot be imputed is not recorded, or not clear.
+    #[error("{input}: expected {expected}, found none")]
+    Unrecorded {
+        /// Field of the record.
+        input: &'static str,
+        /// What is needed.
+        expected: &'static str,
+    },
+    /// A row or list of another length than the model's.
+    #[error("{what}: expected {expected}, found {found}")]
+    Width {
+        /// What was counted.
+        what: &'static str,
+        /// Length expected.
+        expected: usize,
+        /// Length found.
+        found: usize,
+    },
+    /// Too few events to estimate a curve.
+    #[error("{what}: expected at least {expected} events, found {found}")]
+    TooFewEvents {
+        /// What was to be estimated.
+        what: &'static str,
+        /// Fewest accepted.
+        expected: usize,
+        /// Events.
+        found: usize,
+    },
+    /// An iteration did not converge.
+    #[error("{what}: no convergence")]
+    NotConverged {
+        /// What was to be estimated.
+        what: &'static str,
+    },
     /// A statistic failed.
     #[error(transparent)]
     Stats(#[from] crate::stats::Error),

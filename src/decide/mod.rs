@@ -7,6 +7,7 @@
 //! pages for people.
 
 mod applicability;
+pub mod baseline;
 pub mod benefit;
 pub mod branches;
 pub mod chain;
