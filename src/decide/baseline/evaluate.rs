@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::{BaselineOptions, SurvivalBaseline};
 use super::rows::{BaselineRows, YEAR_DAYS};
-use crate::decide::{Error, Fates};
+use crate::decide::{ClinicalRecord, Error, Fates};
 use crate::stats::concordance::c_index_value;
 use crate::stats::cox::{CoxData, CoxOptions, cox_fit};
 use crate::stats::dynamic_auc::auc_t;
@@ -90,6 +90,58 @@ impl BaselineRows {
     pub fn folds(&self, n_folds: usize, seed: u64, repeat: usize) -> Result<Vec<usize>, Error> {
         let events: Vec<bool> = self.outcome.cause().iter().map(|&cause| cause == 1).collect();
         Ok(stratified_folds(&events, None, n_folds, repeat_seed(seed, repeat))?)
+    }
+
+    /// The groups in which predictions are compared with what was observed, by receptor, nodes, grade, age, treatment
+    /// received and fifths of the mean predicted risk of death from breast cancer at 10 years; positions of the women.
+    #[must_use]
+    pub fn groups(&self, predictions: &[Predicted]) -> Vec<(String, Vec<usize>)> {
+        let mut groups = Vec::new();
+        let mut add = |name: &str, holds: &dyn Fn(&ClinicalRecord) -> bool| {
+            let members = self.records.iter().enumerate().filter(|(_, record)| holds(record)).map(|(row, _)| row);
+            groups.push((name.to_owned(), members.collect::<Vec<usize>>()));
+        };
+        let yes = |flag: Option<bool>| flag == Some(true);
+        let positive = |record: &ClinicalRecord| yes(record.er_positive());
+        let nodes = |record: &ClinicalRecord, low: f64, high: f64| {
+            record.nodes_positive.is_some_and(|nodes| (low..=high).contains(&nodes))
+        };
+        let age = |record: &ClinicalRecord, low: f64, high: f64| {
+            record.age_years.is_some_and(|age| (low..high).contains(&age))
+        };
+        add("all", &|_| true);
+        add("ER-positive", &positive);
+        add("ER-negative", &|record| !positive(record));
+        add("HER2-positive", &|record| yes(record.her2_positive()));
+        add("no positive node", &|record| nodes(record, 0.0, 0.0));
+        add("1 to 3 positive nodes", &|record| nodes(record, 0.5, 3.0));
+        add("4 positive nodes and more", &|record| nodes(record, 4.0, f64::INFINITY));
+        for grade in 1..=3 {
+            add(&format!("grade {grade}"), &|record| record.grade == Some(grade));
+        }
+        add("under 50 years", &|record| age(record, 0.0, 50.0));
+        add("50 to 69 years", &|record| age(record, 50.0, 70.0));
+        add("70 years and more", &|record| age(record, 70.0, f64::INFINITY));
+        add("chemotherapy", &|record| yes(record.received.chemotherapy));
+        add("no chemotherapy", &|record| !yes(record.received.chemotherapy));
+        add("ER-positive, endocrine therapy", &|record| positive(record) && yes(record.received.endocrine));
+        add("ER-positive, no endocrine therapy", &|record| positive(record) && !yes(record.received.endocrine));
+        add("radiotherapy", &|record| yes(record.received.radiotherapy));
+        add("no radiotherapy", &|record| !yes(record.received.radiotherapy));
+        add("none of the three", &|record| {
+            let received = &record.received;
+            ![received.chemotherapy, received.endocrine, received.radiotherapy].into_iter().any(yes)
+        });
+        let risk =
+            |row: usize| predictions.iter().filter_map(|p| p.breast_death.get(row)).map(|risk| risk[1]).sum::<f64>();
+        let mut order: Vec<usize> = (0..self.n_samples()).collect();
+        order.sort_by(|&a, &b| risk(a).total_cmp(&risk(b)));
+        for fifth in 0..5 {
+            let (from, to) = (fifth * order.len() / 5, (fifth + 1) * order.len() / 5);
+            let members = order.get(from..to).unwrap_or_default().to_vec();
+            groups.push((format!("risk fifth {}", fifth + 1), members));
+        }
+        groups
     }
 }
 

@@ -53,7 +53,7 @@ impl BaselineRows {
                 return Err(Error::Width { what, expected: records.len(), found });
             }
         }
-        let reasons: Vec<Option<Exclusion>> = records.iter().map(|record| exclusion(record, effects)).collect();
+        let reasons: Vec<Option<Exclusion>> = records.iter().map(|record| Self::exclusion(record, effects)).collect();
         let kept: Vec<usize> = (0..records.len()).filter(|&row| reasons[row].is_none()).collect();
         let mut found: Vec<Exclusion> = reasons.into_iter().flatten().collect();
         found.sort_unstable();
@@ -79,22 +79,24 @@ impl BaselineRows {
     pub fn n_samples(&self) -> usize {
         self.records.len()
     }
-}
 
-fn exclusion(record: &ClinicalRecord, effects: &[TreatmentEffect]) -> Option<Exclusion> {
-    if record.stage_group == Some(0) {
-        Some(Exclusion::StageZero)
-    } else if record.stage_group == Some(4) || record.metastatic == Some(true) {
-        Some(Exclusion::Metastatic)
-    } else if record.male == Some(true) {
-        Some(Exclusion::Male)
-    } else if !record.age_years.is_some_and(f64::is_finite) {
-        Some(Exclusion::NoAge)
-    } else if record.er_positive().is_none() {
-        Some(Exclusion::UnclearEr)
-    } else if received_log_hr(effects, &[], record).is_none() {
-        Some(Exclusion::UnrecordedTreatment)
-    } else {
-        None
+    /// Why a woman with an outcome is left out of the fit; `None` when she is not.
+    #[must_use]
+    pub fn exclusion(record: &ClinicalRecord, effects: &[TreatmentEffect]) -> Option<Exclusion> {
+        if record.stage_group == Some(0) {
+            Some(Exclusion::StageZero)
+        } else if record.stage_group == Some(4) || record.metastatic == Some(true) {
+            Some(Exclusion::Metastatic)
+        } else if record.male == Some(true) {
+            Some(Exclusion::Male)
+        } else if !record.age_years.is_some_and(f64::is_finite) {
+            Some(Exclusion::NoAge)
+        } else if record.er_positive().is_none() {
+            Some(Exclusion::UnclearEr)
+        } else if received_log_hr(effects, &[], record).is_none() {
+            Some(Exclusion::UnrecordedTreatment)
+        } else {
+            None
+        }
     }
 }
