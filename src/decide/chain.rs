@@ -90,7 +90,7 @@ pub struct EfsByResponse {
 }
 
 /// Two branches from one probability of response.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Chain {
     /// Option before surgery.
     pub option: String,
@@ -105,11 +105,11 @@ pub struct Chain {
     /// Always false: see [`UNVALIDATED`].
     pub validated: bool,
     /// [`SURROGACY_WARNING`] and [`UNVALIDATED`].
-    pub warnings: [&'static str; 2],
+    pub warnings: [String; 2],
 }
 
 /// A hazard ratio and whether it is of the patient's subtype.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShownRatio {
     /// The ratio.
     pub ratio: EventRatio,
@@ -118,7 +118,7 @@ pub struct ShownRatio {
 }
 
 /// One branch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BranchOutlook {
     /// Response or residual disease.
     pub branch: Branch,
@@ -131,7 +131,7 @@ pub struct BranchOutlook {
 }
 
 /// What is published for a branch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outlook {
     /// Event-free survival, one per trial arm.
@@ -141,7 +141,7 @@ pub enum Outlook {
 }
 
 /// Event-free survival of a branch in one trial arm.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PublishedEfs {
     /// Event-free, %; no interval is published with it.
     pub event_free_pct: f64,
@@ -162,7 +162,7 @@ pub struct PublishedEfs {
 }
 
 /// An option after surgery within a branch.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PostNeoadjuvant {
     /// Option.
     pub option: String,
@@ -235,7 +235,7 @@ pub fn chain(
         branches: [outlook(Branch::IfPcr, pcr_prob), outlook(Branch::IfResidualDisease, residual_prob)],
         ratios: of_subtype.chain(of_all).collect(),
         validated: false,
-        warnings: [SURROGACY_WARNING, UNVALIDATED],
+        warnings: [SURROGACY_WARNING.to_owned(), UNVALIDATED.to_owned()],
     })
 }
 

@@ -223,6 +223,7 @@ pub fn normal() -> Assessment {
             performance("pcr-ispy2", "HR-/HER2-", 322, 130, 0.69),
             performance("pcr-ispy2-images", "all 880 open I-SPY2 patients", 880, 290, 0.79),
         ],
+        decision: None,
         sources: vec![
             "I-SPY2 clinical and MRI tables, The Cancer Imaging Archive, CC BY 4.0.".to_owned(),
             "Wolf DM et al. Redefining breast cancer subtypes to guide treatment prioritization. Cancer Cell 2022."

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::Decision;
 use crate::decide::Verdict;
 use crate::terms::{Estimate, Modality, Pseudonym, Subtype};
 
@@ -42,6 +43,10 @@ pub struct Assessment {
     pub contribution_base: Option<f64>,
     /// Cross-validated performance of each model, overall and in this patient's subtype.
     pub performance: Vec<Performance>,
+    /// Options after surgery, the chain to survival, missing tests: what the decision engine adds; absent where it was not
+    /// asked.
+    #[serde(default)]
+    pub decision: Option<Decision>,
     /// Sources of the evidence, as citations.
     pub sources: Vec<String>,
 }

@@ -11,6 +11,7 @@ mod check;
 pub mod classical;
 mod compare;
 mod cross_validate;
+pub mod decision;
 mod digest;
 mod embedding;
 mod encoder;
@@ -32,6 +33,7 @@ mod record;
 mod registry;
 pub mod simulate;
 mod spec;
+mod survival_baseline;
 mod train;
 
 pub use crate::decide::Verdict;
@@ -66,4 +68,8 @@ pub use recipe::{fit_signature_scaling, read_signature_scaling, recipe, write_de
 pub use record::clinical_records;
 pub use registry::{Finding, ListedModel, ModelFiles, Models};
 pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec, SplitSpec};
+pub use survival_baseline::{
+    ModelFigures, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
+    expression_features, open_survival, train_survival,
+};
 pub use train::{Trained, train};

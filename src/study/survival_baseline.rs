@@ -12,8 +12,8 @@ use super::registry::Models;
 use super::{Error, FusedTable, RowHashes};
 use crate::decide::baseline::{
     BaselineOptions, BaselineRows, CrossValidated, Discrimination, Exclusion, ExpressionFeatures, GroupCalibration,
-    HORIZONS, Intrinsic, ObservationalCoefficient, Predicted, SurvivalBaseline, cross_validate, discrimination, group_calibration,
-    observational_coefficients, paired_discrimination, predict_comparator, published_effects,
+    HORIZONS, Intrinsic, ObservationalCoefficient, Predicted, SurvivalBaseline, cross_validate, discrimination,
+    group_calibration, observational_coefficients, paired_discrimination, predict_comparator, published_effects,
 };
 use crate::decide::predict_breast::Version;
 use crate::stats::CompetingRisks;
@@ -176,6 +176,13 @@ impl SurvivalSpec {
         Ok(spec)
     }
 
+    /// True for the text of a specification of this kind.
+    #[must_use]
+    pub fn is_one(text: &str) -> bool {
+        text.parse::<toml::Table>()
+            .is_ok_and(|table| table.get("family").and_then(toml::Value::as_str) == Some("survival_baseline"))
+    }
+
     /// The options of the fit.
     #[must_use]
     pub fn options(&self) -> BaselineOptions {
@@ -234,10 +241,12 @@ impl SurvivalRows {
         };
         let outcomes: Vec<Option<(f64, u32)>> =
             times.iter().zip(&causes).map(|(time, cause)| Some(((*time)?, code(cause.as_deref()?)?))).collect();
-        let known: Vec<usize> = (0..records.len()).filter(|&row| outcomes.get(row).is_some_and(Option::is_some)).collect();
+        let known: Vec<usize> =
+            (0..records.len()).filter(|&row| outcomes.get(row).is_some_and(Option::is_some)).collect();
         let (days, cause): (Vec<f64>, Vec<u32>) = outcomes.iter().flatten().copied().unzip();
         let outcome = CompetingRisks::new(days, cause, 2)?;
-        let of_known = |row: &usize| Some((records.get(*row)?.clone(), *expression.get(*row)?, patients.get(*row)?.clone()));
+        let of_known =
+            |row: &usize| Some((records.get(*row)?.clone(), *expression.get(*row)?, patients.get(*row)?.clone()));
         let mut kept_patients = Vec::new();
         let (mut kept_records, mut kept_expression) = (Vec::new(), Vec::new());
         for (record, features, patient) in known.iter().filter_map(of_known) {
@@ -250,8 +259,11 @@ impl SurvivalRows {
             kept_records.iter().map(|record| BaselineRows::exclusion(record, &effects).is_none()).collect();
         let n_without_outcome = records.len() - kept_records.len();
         let (rows, left_out) = BaselineRows::eligible(kept_records, kept_expression, &outcome, &effects)?;
-        let patients =
-            kept_patients.into_iter().zip(eligible).filter_map(|(patient, eligible)| eligible.then_some(patient)).collect();
+        let patients = kept_patients
+            .into_iter()
+            .zip(eligible)
+            .filter_map(|(patient, eligible)| eligible.then_some(patient))
+            .collect();
         Ok(Self { rows, patients, n_without_outcome, left_out })
     }
 }
@@ -380,12 +392,7 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 }
 
 /// The model card, in Markdown.
-fn card(
-    spec: &SurvivalSpec,
-    model: &SurvivalBaseline,
-    rows: &SurvivalRows,
-    evaluation: &SurvivalEvaluation,
-) -> String {
+fn card(spec: &SurvivalSpec, model: &SurvivalBaseline, rows: &SurvivalRows, evaluation: &SurvivalEvaluation) -> String {
     let mut text = String::new();
     let mut line = |said: String| {
         let _ = writeln!(text, "{said}");

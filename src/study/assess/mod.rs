@@ -9,9 +9,11 @@ use std::path::PathBuf;
 use self::imaging::imaging_rows;
 use self::row::Context;
 use super::applies::Gates;
+use super::decision::DecisionEngine;
 use super::predict::{interval_estimates, support_of, with_arm};
 use super::{
     Assessment, BinaryEvaluation, Error, FusedTable, ModelIdentity, Performance, PseudonymKey, ResponseModel, Verdict,
+    expression_features,
 };
 use crate::fusion::{FuseOptions, FusionReport, fuse};
 use crate::learn::DesignMatrix;
@@ -29,6 +31,8 @@ pub struct AssessRequest {
     pub embeddings: Vec<PathBuf>,
     /// Models; the first leads.
     pub models: Vec<ResponseModel>,
+    /// What decides beside the models.
+    pub engine: Option<DecisionEngine>,
     /// Key of the pseudonyms.
     pub key: PseudonymKey,
     /// True: rows that break a rule are left out and listed instead of refusing the cohort.
@@ -69,6 +73,7 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
     };
     let images = imaging_rows(&request.embeddings)?;
     let patients = table.patients()?;
+    let expression = expression_features(&table)?;
     let subtypes = table.subtypes()?;
     let visits = table.texts("visit")?;
     let arms = table.texts("arm")?;
@@ -96,6 +101,7 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
         let applicability = context.applicability(&inputs, &imaging);
         let options = context.options(applicability.verdict)?;
         let explained = explained(row);
+        let decision = context.decision(&expression, &options, explained.as_deref(), applicability.verdict)?;
         let (contributions, contribution_base) = match (&explained, moved.get(&row)) {
             (Some(option), Some(shap)) if applicability.verdict != Verdict::DoesNotApply => {
                 (context.contributions(option, shap, &inputs), shap.last().copied())
@@ -122,6 +128,7 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
                 contributions,
                 contribution_base,
                 performance: request.models.iter().flat_map(|model| performance(model, subtype)).collect(),
+                decision,
                 sources: sources(request),
             },
         ));

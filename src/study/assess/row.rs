@@ -1,11 +1,14 @@
 use polars::prelude::AnyValue;
 
 use super::{AssessRequest, Scores};
-use crate::decide::{Gate, ImageFinding, TreatmentOption};
+use crate::decide::baseline::ExpressionFeatures;
+use crate::decide::{Gate, ImageFinding, MissingTests, TestSettings, TestValue, TreatmentOption};
 use crate::schema::{Dictionary, Value};
 use crate::stats::beta_interval;
 use crate::study::applies::{label_of, sentences};
-use crate::study::predict::support_of;
+use crate::study::decision::{Decision, Response};
+use crate::study::predict::{support_of, with_arm};
+use crate::study::train::described;
 use crate::study::{
     Applicability, Contribution, Error, FusedTable, ImagingInput, Input, InputState, ObservedRate, OptionEstimate,
     ResponseModel, Verdict,
@@ -124,6 +127,44 @@ impl Context<'_> {
     fn lead_reads(&self, modality: Modality) -> bool {
         let column = format!("{}_emb", modality.as_str());
         self.lead.design.columns.iter().any(|design| design.source == column)
+    }
+
+    /// What the decision engine adds, where the request has one.
+    pub(super) fn decision(
+        &self,
+        expression: &[ExpressionFeatures],
+        options: &[OptionEstimate],
+        explained: Option<&str>,
+        verdict: Verdict,
+    ) -> Result<Option<Decision>, Error> {
+        let (Some(engine), Some(scores)) = (&self.request.engine, self.scores.first()) else { return Ok(None) };
+        let Some(record) = scores.gates.record(self.row) else { return Ok(None) };
+        let estimate = options.iter().find(|option| Some(option.id.as_str()) == explained).and_then(|o| o.estimate);
+        let response =
+            explained.zip(estimate).map(|(option, estimate)| Response { option: option.to_owned(), estimate });
+        let tests = if verdict == Verdict::DoesNotApply { Vec::new() } else { self.missing_tests(scores, options)? };
+        let expression = expression.get(self.row).copied().unwrap_or_default();
+        Ok(Some(engine.decide(record, &expression, response.as_ref(), tests)?))
+    }
+
+    /// What each absent group of inputs could change in the lead model's estimates.
+    fn missing_tests(&self, scores: &Scores, options: &[OptionEstimate]) -> Result<Vec<TestValue>, Error> {
+        let Some(prior) = &self.lead.test_prior else { return Ok(Vec::new()) };
+        let tests = described(&self.lead.design);
+        let supported: Vec<(String, bool)> =
+            options.iter().map(|option| (option.id.clone(), option.estimate.is_some())).collect();
+        let asked = MissingTests {
+            prior,
+            names: &scores.x.names,
+            row: scores.x.row(self.row),
+            subtype: self.subtype,
+            tests: &tests,
+            options: &supported,
+            settings: TestSettings::default(),
+        };
+        let values = asked
+            .values(|x| options.iter().map(|option| self.lead.estimator.margins(&with_arm(x, &option.id))).collect())?;
+        Ok(values)
     }
 
     pub(super) fn options(&self, verdict: Verdict) -> Result<Vec<OptionEstimate>, Error> {
