@@ -153,13 +153,14 @@ pub enum Caveat {
     Partial,
 }
 
-/// The estimate with the 2.5th and 97.5th percentiles of its draws (linear between order statistics).
+/// The estimate with the 2.5th and 97.5th percentiles of its draws, linear between the order statistics at (k − ½) / n:
+/// the positions of the normal draws themselves (Hyndman and Fan 1996, definition 5).
 pub(super) fn with_interval(estimate: f64, mut draws: Vec<f64>) -> Estimate {
     draws.sort_by(f64::total_cmp);
     let percentile = |q: f64| {
-        let position = q * draws.len().saturating_sub(1) as f64;
+        let position = (q * draws.len() as f64 - 0.5).max(0.0);
         let at = position.floor() as usize;
-        let low = draws.get(at).copied().unwrap_or(estimate);
+        let low = draws.get(at).or(draws.last()).copied().unwrap_or(estimate);
         let high = draws.get(at + 1).copied().unwrap_or(low);
         low + (high - low) * position.fract()
     };
@@ -201,9 +202,9 @@ mod tests {
 
     #[test]
     fn percentiles_are_linear_between_order_statistics() {
-        // Pencil: of 0..=40 the 2.5th percentile is 1 and the 97.5th 39.
-        let interval = with_interval(20.0, (0..=40).rev().map(f64::from).collect());
-        assert_eq!((interval.lower95, interval.upper95), (1.0, 39.0));
+        // Pencil: of 0 to 59 in sixtieths, 0.025 · 60 − ½ = 1 and 0.975 · 60 − ½ = 58.
+        let interval = with_interval(30.0, (0..60).rev().map(f64::from).collect());
+        assert_eq!((interval.lower95, interval.upper95), (1.0, 58.0));
         assert_eq!(with_interval(0.3, vec![]), Estimate { estimate: 0.3, lower95: 0.3, upper95: 0.3 });
     }
 }

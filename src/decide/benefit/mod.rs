@@ -14,6 +14,8 @@ mod gain;
 mod outcomes;
 mod plan;
 mod refusal;
+#[cfg(test)]
+mod tests;
 
 pub use assumptions::{Assumptions, Waning};
 pub use baseline::Baseline;
