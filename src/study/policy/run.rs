@@ -196,6 +196,8 @@ fn arithmetic(spec: &PolicySpec, trial: &Trial, cells: &[Option<Cells>]) -> Resu
                 min_cell,
                 rate: best.in_sample_rate,
                 n: best.n,
+                rate_of_known: best.in_sample_rate_of_known,
+                n_known: best.n_known,
                 cells: (cells.labels.iter().enumerate())
                     .map(|(at, cell)| CellChoice { cell: cell.clone(), option: id(best.choose(Some(at))) })
                     .collect(),
