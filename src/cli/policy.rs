@@ -42,10 +42,15 @@ fn print_report(report: &PolicyReport) -> String {
         report.n_left_out
     ));
     for sum in &report.arithmetic {
-        let rate = sum.rate.map_or("not defined".to_owned(), |rate| format!("{rate:.3}"));
+        let shown = |rate: Option<f64>| rate.map_or("not defined".to_owned(), |rate| format!("{rate:.3}"));
         line(format!(
-            "best observed rate per cell, at least {} an arm, {}: {rate} of {} patients (in-sample, optimistic)",
-            sum.min_cell, sum.policy, sum.n
+            "best observed rate per cell, at least {} an arm, {}: {} of {} patients, {} of the {} with a best arm (in-sample, optimistic)",
+            sum.min_cell,
+            sum.policy,
+            shown(sum.rate_of_known),
+            sum.n_known,
+            shown(sum.rate),
+            sum.n
         ));
     }
     for evaluation in &report.evaluations {

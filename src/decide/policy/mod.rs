@@ -11,6 +11,8 @@ mod concurrent;
 mod periods;
 mod propensity;
 mod scores;
+#[cfg(test)]
+mod simulation;
 mod value;
 
 pub use best_per_cell::{BestPerCell, best_per_cell};

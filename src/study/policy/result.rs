@@ -105,10 +105,14 @@ pub struct PlainArithmetic {
     pub policy: String,
     /// Fewest patients of an option in a cell.
     pub min_cell: usize,
-    /// The weighted rate.
+    /// The rate over the patients in cells with a best option.
     pub rate: Option<f64>,
-    /// Patients in cells with a best option.
+    /// These patients.
     pub n: usize,
+    /// The rate over all patients of a known cell, without a response in cells that have no best option: as published.
+    pub rate_of_known: Option<f64>,
+    /// These patients.
+    pub n_known: usize,
     /// The best option of each cell.
     pub cells: Vec<CellChoice>,
 }

@@ -22,6 +22,10 @@ const NOTES: [&str; 3] = [
     "A policy's value is about the patients whom it supports; differences are about those whom both support.",
 ];
 
+/// What one repeat of the sample splitting leaves out; figures of decide/policy/simulation.
+const NARROW: &str = "policies of different folds are learned from each other's patients, which one repeat does not \
+                      show: its 95 % intervals covered 87 to 92 % of simulated truths, those of five repeats 94 to 99 %.";
+
 /// Values policies on patients from whom they were not learned, beside the observed rate and the plain arithmetic.
 ///
 /// # Errors
@@ -55,6 +59,14 @@ pub fn evaluate_policies(
             }
             notes.push(format!("Evaluation {} is left out: {missing}.", at + 1));
             continue;
+        }
+        let one_repeat = match &evaluation.split {
+            SplitSpec::Patient => evaluation.n_repeats == 1,
+            SplitSpec::Centre { .. } => true,
+            SplitSpec::Period { .. } => false,
+        };
+        if one_repeat {
+            notes.push(format!("Evaluation {}: {NARROW}", at + 1));
         }
         let trial = Trial::read(spec, model, table, column)?;
         let fitted = cross_fit(spec, model, &trial, &cells(spec, &trial)?, evaluation, progress)?;
@@ -196,6 +208,8 @@ fn arithmetic(spec: &PolicySpec, trial: &Trial, cells: &[Option<Cells>]) -> Resu
                 min_cell,
                 rate: best.in_sample_rate,
                 n: best.n,
+                rate_of_known: best.in_sample_rate_of_known,
+                n_known: best.n_known,
                 cells: (cells.labels.iter().enumerate())
                     .map(|(at, cell)| CellChoice { cell: cell.clone(), option: id(best.choose(Some(at))) })
                     .collect(),
