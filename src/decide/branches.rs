@@ -1,3 +1,5 @@
+//! What to assume where the record is unclear: both states of a receptor, or a response at surgery.
+
 use serde::{Deserialize, Serialize};
 
 use super::record::{ClinicalRecord, Her2, Receptor};
