@@ -138,6 +138,26 @@ impl HierarchicalArms {
         })
     }
 
+    /// Logit under arm `arm` less that under arm `reference` of each row of `x`, with the standard deviation of the
+    /// difference: what the two predictions share cancels.
+    ///
+    /// # Errors
+    /// As [`HierarchicalArms::predict`]; [`Error::NoColumn`] for an arm that the model does not know.
+    pub fn difference(&self, x: &DesignMatrix, arm: &str, reference: &str) -> Result<Vec<Margin>, Error> {
+        let find = |wanted: &str| {
+            let at = self.arms().iter().position(|name| *name == wanted);
+            at.ok_or_else(|| Error::NoColumn { column: format!("{}{wanted}", self.stored.spec.arm_prefix) })
+        };
+        let pair = (find(arm)?, find(reference)?);
+        let lines: Vec<Line> = (0..self.layout.n_subtypes())
+            .map(|subtype| Line::difference(&self.stored.model, &self.layout, pair, subtype))
+            .collect();
+        self.each(x, |_, completions| {
+            let parts: Vec<_> = completions.iter().map(|row| (row.share, lines[row.subtype].margin(row))).collect();
+            mixed(&parts)
+        })
+    }
+
     /// Additive contributions on the logit scale: per row, one value per base column and the base value last.
     ///
     /// Their sum is the margin's mean. A covariate's is its slope under the row's arm and subtype times its distance from

@@ -7,6 +7,8 @@ use crate::stats::{self, expit};
 const MAX_ITERATIONS: usize = 60;
 /// Newton ends when a full step would raise the log posterior by less than this.
 const GAIN_TOLERANCE: f64 = 1e-11;
+/// The classes are parted when every outcome had a probability within this of 1.
+const CERTAIN: f64 = 1e-6;
 /// Step halving ends here.
 const SMALLEST_SHARE: f64 = 1e-12;
 
@@ -128,7 +130,10 @@ impl Posterior<'_> {
                 }
             }
             if gain < GAIN_TOLERANCE {
-                return Ok((coef, iteration));
+                // A penalty keeps every fit away from certainty: only flat columns can part the classes.
+                let is_certain = |(&eta, &y): (&f64, &bool)| expit(if y { -eta } else { eta }) < CERTAIN;
+                let parted = precision.contains(&0.0) && eta.iter().zip(self.y).all(is_certain);
+                return if parted { Err(stats::Error::Separated.into()) } else { Ok((coef, iteration)) };
             }
         }
         Err(stats::Error::NotConverged { n_iterations: MAX_ITERATIONS }.into())

@@ -22,24 +22,51 @@ impl Line {
     /// variance that effects have between arms.
     pub(super) fn new(model: &HierarchicalLogistic, layout: &Expansion, arm: Option<usize>, subtype: usize) -> Self {
         let terms = layout.terms(arm, subtype);
-        let sum = |columns: &[usize]| columns.iter().map(|&at| model.coef[at]).sum::<f64>();
-        let mean = terms.iter().map(|columns| sum(columns)).collect();
-        let mut covariance = Vec::with_capacity(terms.len() * (terms.len() + 1) / 2);
-        // What the terms of a known arm have beyond those of an unknown one is drawn from the prior instead.
-        let unseen = if arm.is_none() { layout.terms(Some(0), subtype) } else { Vec::new() };
-        let prior = |at: usize| layout.group_of[at].map_or(0.0, |group| model.variances[group]);
-        for row in 0..terms.len() {
-            for column in 0..=row {
-                let pairs = terms[row].iter().flat_map(|&a| terms[column].iter().map(move |&b| (a, b)));
-                let mut value: f64 = pairs.map(|(a, b)| model.covariance_of(a, b)).sum();
-                if let Some(all) = unseen.get(row).filter(|_| row == column) {
-                    value += all.iter().filter(|at| !terms[row].contains(at)).map(|&at| prior(at)).sum::<f64>();
-                }
-                covariance.push(value);
+        let signed: Vec<Vec<(usize, f64)>> = terms.iter().map(|at| at.iter().map(|&at| (at, 1.0)).collect()).collect();
+        let mut line = Self::of(model, layout, &signed);
+        if arm.is_none() {
+            // What the terms of a known arm have beyond these is drawn from the prior instead.
+            for (row, (all, own)) in layout.terms(Some(0), subtype).iter().zip(&terms).enumerate() {
+                let unseen = all.iter().filter(|at| !own.contains(at));
+                let prior = |at: &usize| layout.group_of[*at].map_or(0.0, |group| model.variances[group]);
+                line.covariance[row * (row + 3) / 2] += unseen.map(prior).sum::<f64>();
             }
         }
-        let arm_columns: Vec<usize> = terms[0].iter().copied().filter(|&at| layout.is_arm_effect(at)).collect();
-        Self { mean, covariance, arm_effect: sum(&arm_columns) }
+        line
+    }
+
+    /// The line under arm `arm` less that under arm `reference`: what both share cancels.
+    pub(super) fn difference(
+        model: &HierarchicalLogistic,
+        layout: &Expansion,
+        (arm, reference): (usize, usize),
+        subtype: usize,
+    ) -> Self {
+        let (with, without) = (layout.terms(Some(arm), subtype), layout.terms(Some(reference), subtype));
+        let signed: Vec<Vec<(usize, f64)>> = with
+            .iter()
+            .zip(&without)
+            .map(|(with, without)| {
+                let plus = with.iter().filter(|at| !without.contains(at)).map(|&at| (at, 1.0));
+                plus.chain(without.iter().filter(|at| !with.contains(at)).map(|&at| (at, -1.0))).collect()
+            })
+            .collect();
+        Self::of(model, layout, &signed)
+    }
+
+    /// The signed sums of coefficients of each element, with their covariance.
+    fn of(model: &HierarchicalLogistic, layout: &Expansion, terms: &[Vec<(usize, f64)>]) -> Self {
+        let sum = |terms: &[(usize, f64)]| terms.iter().map(|&(at, sign)| sign * model.coef[at]).sum::<f64>();
+        let mut covariance = Vec::with_capacity(terms.len() * (terms.len() + 1) / 2);
+        for (row, left) in terms.iter().enumerate() {
+            for right in &terms[..=row] {
+                let pairs = left.iter().flat_map(|&(a, p)| right.iter().map(move |&(b, q)| (a, b, p * q)));
+                covariance.push(pairs.map(|(a, b, sign)| sign * model.covariance_of(a, b)).sum());
+            }
+        }
+        let constant = terms.first().map_or(&[][..], Vec::as_slice);
+        let of_arm: Vec<(usize, f64)> = constant.iter().copied().filter(|&(at, _)| layout.is_arm_effect(at)).collect();
+        Self { mean: terms.iter().map(|terms| sum(terms)).collect(), covariance, arm_effect: sum(&of_arm) }
     }
 
     fn covariance_of(&self, a: usize, b: usize) -> f64 {

@@ -1,0 +1,4 @@
+mod coverage;
+mod model;
+mod regression;
+mod trial;
