@@ -24,8 +24,8 @@ pub mod review;
 pub mod sources;
 
 pub use applicability::{
-    Applicability, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule, PopulationRules, Reason, Reference,
-    Severity, Subgroup, Verdict,
+    Applicability, Contradiction, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule, PopulationRules,
+    Reason, Reference, Severity, Subgroup, Verdict,
 };
 pub use column_scale::ColumnScale;
 pub use error::Error;

@@ -30,11 +30,12 @@ impl Percentiles {
     /// # Errors
     /// [`Error::Stats`] without values or for one that is not finite.
     pub(super) fn of(values: &[f64]) -> Result<Self, Error> {
-        let mut grid =
-            (0..100).map(|percent| quantile(values, f64::from(percent) / 100.0)).collect::<Result<Vec<_>, _>>()?;
+        // Sorted once: sorting what is sorted takes one pass.
         let mut sorted = values.to_vec();
-        sorted.sort_by(|a, b| b.total_cmp(a));
-        let largest: Vec<f64> = sorted.into_iter().take(N_EXTREME).collect();
+        sorted.sort_by(f64::total_cmp);
+        let mut grid =
+            (0..100).map(|percent| quantile(&sorted, f64::from(percent) / 100.0)).collect::<Result<Vec<_>, _>>()?;
+        let largest: Vec<f64> = sorted.into_iter().rev().take(N_EXTREME).collect();
         let extreme = largest.iter().sum::<f64>() / largest.len() as f64;
         grid.push(grid.last().map_or(extreme, |last| extreme.max(*last)));
         Ok(Self(grid))

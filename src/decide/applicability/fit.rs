@@ -13,6 +13,8 @@ use crate::stats::quantile;
 const MIN_PATIENTS: usize = 30;
 /// Parts into which the patients are cut: each is measured by moments of the others.
 const N_FOLDS: usize = 5;
+/// Most patients of a fold that calibrate: enough for a percentile to hold to 0.2 points.
+const MAX_LEFT_OUT: usize = 4000;
 /// Up to so many groups every set of them is calibrated; beyond, single groups, all, and all but one.
 const MAX_GROUPS_ALL_SETS: usize = 5;
 
@@ -68,7 +70,7 @@ impl Reference {
 
     /// Adds the scale, range and missing share of one column.
     fn describe(&mut self, x: &DesignMatrix, column: usize) -> Result<(), Error> {
-        let known: Vec<f64> = x
+        let mut known: Vec<f64> = x
             .values
             .iter()
             .skip(column)
@@ -76,6 +78,7 @@ impl Reference {
             .map(|&value| f64::from(value))
             .filter(|value| value.is_finite())
             .collect();
+        known.sort_by(f64::total_cmp);
         let limit = |q| if known.is_empty() { Ok(0.0) } else { quantile(&known, q) };
         self.scales.push(ColumnScale::of(&known));
         self.p01.push(limit(0.01)?);
@@ -108,7 +111,7 @@ impl Reference {
                 };
                 let others = part(false).filter_map(|row| rows.get(row));
                 let normal = fit_normal(others, self.columns.len())?;
-                Ok((Self { normal, ..self.clone() }, part(true).collect()))
+                Ok((Self { normal, ..self.clone() }, part(true).take(MAX_LEFT_OUT).collect()))
             })
             .collect()
     }
@@ -131,14 +134,16 @@ impl Reference {
             if measured.len() < MIN_PATIENTS {
                 continue;
             }
-            let joint = Percentiles::of(&measured.iter().map(|found| found.joint.1).collect::<Vec<_>>())?;
-            let worst = if set.len() > 1 {
-                let shares: Vec<f64> = measured.iter().map(|found| worst_share(found, &joint, &tails)).collect();
-                Some(Percentiles::of(&shares)?)
+            let joint = Percentiles::of(&measured.iter().map(|found| found.joint.score).collect::<Vec<_>>())?;
+            let residuals: Vec<f64> = measured.iter().filter_map(|found| found.contradiction).map(|of| of.1).collect();
+            let contradiction = if residuals.len() < MIN_PATIENTS { None } else { Some(Percentiles::of(&residuals)?) };
+            let worst = if set.len() > 1 || contradiction.is_some() {
+                let worst = |found: &Measured| worst_share(found, &joint, contradiction.as_ref(), &tails);
+                Some(Percentiles::of(&measured.iter().map(worst).collect::<Vec<_>>())?)
             } else {
                 None
             };
-            tails.push(Tail { groups: set, joint, worst });
+            tails.push(Tail { groups: set, joint, contradiction, worst });
         }
         Ok(tails)
     }
@@ -168,12 +173,14 @@ impl Reference {
     }
 }
 
-/// The largest share below among the joint score and the scores of the groups.
-fn worst_share(found: &Measured, joint: &Percentiles, singles: &[Tail]) -> f64 {
-    let own = found.present.iter().zip(&found.by_group).map(|(group, (_, score, _))| {
-        singles.iter().find(|tail| tail.groups == [*group]).map_or(0.0, |tail| tail.joint.share_below(*score))
+/// The largest share below among the joint score, the scores of the groups and the contradiction.
+fn worst_share(found: &Measured, joint: &Percentiles, contradiction: Option<&Percentiles>, singles: &[Tail]) -> f64 {
+    let own = found.present.iter().zip(&found.by_group).map(|(group, known)| {
+        singles.iter().find(|tail| tail.groups == [*group]).map_or(0.0, |tail| tail.joint.share_below(known.score))
     });
-    own.fold(joint.share_below(found.joint.1), f64::max)
+    let contradicted =
+        found.contradiction.zip(contradiction).map(|((_, residual), shares)| shares.share_below(residual));
+    own.chain(contradicted).fold(joint.share_below(found.joint.score), f64::max)
 }
 
 fn fit_normal<'a>(rows: impl Iterator<Item = &'a Vec<f64>>, n_columns: usize) -> Result<MultivariateNormal, Error> {

@@ -13,7 +13,7 @@ pub struct Gate {
     /// Columns that the distance rests on.
     pub n_known: usize,
     /// The gate's score: share of training patients (left out of the fit, with the same groups present) who are less
-    /// unusual, jointly and in every group taken together; 0 to 1.
+    /// unusual, jointly, in every group, and in the agreement of binary inputs with the rest, all taken together; 0 to 1.
     pub percentile: f64,
     /// The same for the joint distance alone.
     pub joint_percentile: f64,
@@ -21,6 +21,8 @@ pub struct Gate {
     pub far_outside: bool,
     /// Group by group.
     pub groups: Vec<GroupGate>,
+    /// The binary input (a receptor, a menopausal state) that her other inputs contradict most.
+    pub contradiction: Option<Contradiction>,
     /// Described columns outside the 1st to 99th percentile of the training data.
     pub out_of_range: Vec<String>,
     /// Described columns that are missing here and were missing in under 1 % of the training data.
@@ -35,6 +37,17 @@ impl Gate {
     pub fn accepted(&self) -> bool {
         self.percentile <= ACCEPTED && !self.far_outside
     }
+}
+
+/// A binary input that does not go with the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// Design column.
+    pub column: String,
+    /// Distance from what the other inputs foretell, in standard deviations of it given them.
+    pub residual: f64,
+    /// Share of left-out training patients whose inputs agree better, 0 to 1.
+    pub percentile: f64,
 }
 
 /// One group of columns of one row.

@@ -13,7 +13,7 @@ mod reference;
 mod stored;
 mod verdict;
 
-pub use gate::{Gate, GroupGate, ImageFinding};
+pub use gate::{Contradiction, Gate, GroupGate, ImageFinding};
 pub use population::{Criterion, PopulationRule, PopulationRules, Severity};
 pub use reason::Reason;
 pub use reference::Reference;

@@ -39,6 +39,13 @@ pub enum Reason {
         /// Groups that are by themselves; empty when only their combination is.
         groups: Vec<String>,
     },
+    /// An input does not go with the others: 95 % of the training patients agree better with themselves.
+    Contradiction {
+        /// Design column.
+        column: String,
+        /// Share of training patients whose inputs agree better, 0 to 1.
+        percentile: f64,
+    },
     /// A group of inputs is absent.
     AbsentGroup {
         /// Group.
@@ -112,6 +119,7 @@ impl Reason {
             Self::OutOfRange { .. } => Severity::Note,
             Self::TrainingPatient
             | Self::Unusual { .. }
+            | Self::Contradiction { .. }
             | Self::AbsentInputs { .. }
             | Self::ImageQuality { .. }
             | Self::SubgroupNotValidated { .. }
@@ -140,6 +148,12 @@ impl fmt::Display for Reason {
                 f,
                 "More unusual{} than {:.0} of 100 training patients.",
                 within(groups),
+                (100.0 * percentile).floor().min(99.0)
+            ),
+            Self::Contradiction { column, percentile } => write!(
+                f,
+                "{column} does not go with the other inputs: those of {:.0} of 100 training patients agree better; was it \
+                 entered right?",
                 (100.0 * percentile).floor().min(99.0)
             ),
             Self::AbsentGroup { group, n_columns, severity } => {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::distance::{Percentiles, score};
-use super::gate::{Gate, GroupGate};
+use super::gate::{Contradiction, Gate, GroupGate};
 use super::stored::Stored;
 use crate::decide::{ColumnScale, Error};
 use crate::learn::DesignMatrix;
@@ -60,40 +60,61 @@ pub(super) struct Tail {
     pub(super) groups: Vec<usize>,
     /// Score of all their columns together.
     pub(super) joint: Percentiles,
-    /// The largest of the shares below of the joint score and of each group's own; absent for one group.
+    /// Largest residual of a binary column, in standard deviations; absent where no two columns are known.
+    pub(super) contradiction: Option<Percentiles>,
+    /// The largest of the shares below of all these scores and of each group's own; absent where there is one only.
     pub(super) worst: Option<Percentiles>,
+}
+
+/// A distance before calibration.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Known {
+    /// Mahalanobis distance on the known columns.
+    pub(super) distance: f64,
+    /// Its score.
+    pub(super) score: f64,
+    /// Number of columns known that vary.
+    pub(super) n: usize,
 }
 
 /// What was measured on a row before calibration.
 pub(super) struct Measured {
     /// Positions of the groups present.
     pub(super) present: Vec<usize>,
-    /// Mahalanobis distance on all known columns, its score, and how many they are.
-    pub(super) joint: (f64, f64, usize),
-    /// The same for each group present.
-    pub(super) by_group: Vec<(f64, f64, usize)>,
+    /// On all known columns.
+    pub(super) joint: Known,
+    /// On those of each group present.
+    pub(super) by_group: Vec<Known>,
+    /// The binary column that the other inputs contradict most, and how many standard deviations it is from what they
+    /// foretell.
+    pub(super) contradiction: Option<(usize, f64)>,
 }
 
-/// Factored covariances of the patterns of known columns met so far.
+/// Factored covariances of the patterns of known columns met so far, each with the standard deviation of every column
+/// given the others.
 #[derive(Default)]
-pub(super) struct Factors(HashMap<Vec<usize>, Conditional>);
+pub(super) struct Factors(HashMap<Vec<usize>, (Conditional, Vec<f64>)>);
 
 impl Factors {
-    /// Distance, score and number of the given known columns.
+    /// Distance of the given known columns, and the residual of each that varies in its own standard deviations.
     pub(super) fn distance(
         &mut self,
         normal: &MultivariateNormal,
         row: &[f64],
         known: &[usize],
-    ) -> Result<(f64, f64, usize), Error> {
+    ) -> Result<(Known, Vec<(usize, f64)>), Error> {
         if !self.0.contains_key(known) {
             let factored = normal.marginal(known).condition(&vec![true; known.len()])?;
-            self.0.insert(known.to_vec(), factored);
+            let scale = factored.precision_diagonal().iter().map(|precision| precision.sqrt()).collect();
+            self.0.insert(known.to_vec(), (factored, scale));
         }
-        let Some(factored) = self.0.get(known) else { return Ok((0.0, 0.0, 0)) };
+        let Some((factored, scale)) = self.0.get(known) else { return Ok((Known::default(), Vec::new())) };
         let values: Vec<f64> = known.iter().filter_map(|&column| row.get(column).copied()).collect();
-        let (square, df) = factored.distance_squared(&values)?;
-        Ok((square.sqrt(), score(square, df), df))
+        let (square, n) = factored.distance_squared(&values)?;
+        let solved = factored.weighted_residuals(&values)?;
+        let columns = factored.observed().iter().filter_map(|&at| known.get(at).copied());
+        let residuals = columns.zip(solved.iter().zip(scale).map(|(solved, scale)| solved / scale)).collect();
+        Ok((Known { distance: square.sqrt(), score: score(square, n), n }, residuals))
     }
 }
 
@@ -148,9 +169,10 @@ impl Reference {
         let unseen =
             |column: usize| self.missing_share.get(column).is_some_and(|share| *share < SELDOM) && !known(column);
         let tail = self.tail(&measured.present);
-        let mut shares = measured.by_group.iter().zip(&measured.present).map(|((_, score, _), group)| {
+        let mut shares = measured.by_group.iter().zip(&measured.present).map(|(known, group)| {
             let own = self.tail(&[*group]);
-            (own.map_or_else(|| nominal(*score), |own| own.joint.share_below(*score)), is_far(*score, own))
+            let share = own.map_or_else(|| nominal(known.score), |own| own.joint.share_below(known.score));
+            (share, is_far(known.score, own))
         });
         let groups: Vec<GroupGate> = self
             .groups
@@ -158,7 +180,7 @@ impl Reference {
             .enumerate()
             .map(|(at, group)| {
                 let (n_known, share) = match measured.present.iter().position(|present| *present == at) {
-                    Some(place) => (measured.by_group.get(place).map_or(0, |known| known.2), shares.next()),
+                    Some(place) => (measured.by_group.get(place).map_or(0, |known| known.n), shares.next()),
                     None => (0, None),
                 };
                 GroupGate {
@@ -171,9 +193,18 @@ impl Reference {
                 }
             })
             .collect();
-        let (distance, score, n_known) = measured.joint;
+        let Known { distance, score, n: n_known } = measured.joint;
         let joint = tail.map_or_else(|| nominal(score), |tail| tail.joint.share_below(score));
-        let worst = groups.iter().filter_map(|group| group.percentile).fold(joint, f64::max);
+        let contradiction = measured.contradiction.and_then(|(column, residual)| {
+            let shares = tail?.contradiction.as_ref()?;
+            Some(Contradiction {
+                column: self.columns.get(column)?.clone(),
+                residual,
+                percentile: shares.share_below(residual),
+            })
+        });
+        let views = groups.iter().filter_map(|group| group.percentile);
+        let worst = views.chain(contradiction.as_ref().map(|of| of.percentile)).fold(joint, f64::max);
         let percentile = match tail {
             Some(Tail { worst: Some(calibrated), .. }) => calibrated.share_below(worst),
             Some(_) => joint,
@@ -186,6 +217,7 @@ impl Reference {
             joint_percentile: joint,
             far_outside: is_far(score, tail) || groups.iter().any(|group| group.far_outside),
             groups,
+            contradiction,
             out_of_range: names(&outside),
             unseen_missing: names(&unseen),
             unseen_missing_alone: names(&|column| {
@@ -199,16 +231,22 @@ impl Reference {
     pub(super) fn measure(&self, scaled: &[f64], factors: &mut Factors) -> Result<Measured, Error> {
         let known = |column: &usize| scaled.get(*column).is_some_and(|value| value.is_finite());
         let all: Vec<usize> = (0..self.columns.len()).filter(known).collect();
-        let joint = factors.distance(&self.normal, scaled, &all)?;
+        let (joint, residuals) = factors.distance(&self.normal, scaled, &all)?;
+        let binary = |column: &usize| self.scales.get(*column) == Some(&ColumnScale::Binary);
+        let contradiction = residuals
+            .iter()
+            .filter(|(column, _)| residuals.len() > 1 && binary(column))
+            .map(|(column, residual)| (*column, residual.abs()))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
         let (mut present, mut by_group) = (Vec::new(), Vec::new());
         for (at, group) in self.groups.iter().enumerate() {
             let own: Vec<usize> = group.columns.iter().copied().filter(known).collect();
             if !own.is_empty() {
                 present.push(at);
-                by_group.push(factors.distance(&self.normal, scaled, &own)?);
+                by_group.push(factors.distance(&self.normal, scaled, &own)?.0);
             }
         }
-        Ok(Measured { present, joint, by_group })
+        Ok(Measured { present, joint, by_group, contradiction })
     }
 
     pub(super) fn tail(&self, present: &[usize]) -> Option<&Tail> {

@@ -94,6 +94,42 @@ fn a_group_of_few_columns_is_not_drowned_by_one_of_many() {
 }
 
 #[test]
+fn a_binary_input_entered_wrongly_is_found_where_the_others_foretell_it() {
+    // `flag` is 1 where six noisy copies of its cause are high.
+    let rows = |n: usize, seed| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut z = || quantile(rng.random_range(1e-12..1.0 - 1e-12)).unwrap();
+        let values = (0..n).flat_map(|_| {
+            let cause = if z() > 0.5 { 4.0 } else { 0.0 };
+            let mut row = vec![if cause > 2.0 { 1.0 } else { 0.0 }];
+            row.extend((0..6).map(|_| (cause + z()) as f32));
+            row
+        });
+        DesignMatrix { names: (0..7).map(|at| format!("c{at}")).collect(), n_rows: n, values: values.collect() }
+    };
+    let groups = [("clinical".to_owned(), vec![0]), ("genes".to_owned(), (1..7).collect())];
+    let reference = Reference::fit(&rows(500, 1), &groups, 1).unwrap();
+    let right = rows(1000, 2);
+    assert!((accepted(&reference, &right) - 0.95).abs() < 0.03);
+    let mut wrong = right;
+    wrong.values.iter_mut().step_by(7).for_each(|flag| *flag = 1.0 - *flag);
+    assert!(accepted(&reference, &wrong) < 0.05);
+    let gate = reference.gate(&wrong.names, wrong.row(0)).unwrap();
+    assert_eq!(gate.contradiction.as_ref().unwrap().column, "c0");
+    let (record, rules) = (enrolled(), PopulationRules::load("ispy2").unwrap());
+    let facts = Facts {
+        gate: Some(&gate),
+        record: &record,
+        subgroup: None,
+        rules: &rules,
+        findings: &[],
+        training_patient: false,
+    };
+    let reasons = facts.applicability().reasons;
+    assert!(gate.far_outside || reasons.iter().any(|reason| matches!(reason, Reason::Contradiction { .. })));
+}
+
+#[test]
 fn the_centre_is_usual_and_an_impossible_row_is_far_outside() {
     let reference = reference();
     let names = population(1, 1).names;

@@ -5,7 +5,7 @@ use crate::decide::ClinicalRecord;
 use crate::terms::Estimate;
 
 /// Whether a model may be used for a patient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Inside the training data and the population.
@@ -106,6 +106,10 @@ fn distance(gate: &Gate) -> Vec<Reason> {
     } else if !gate.accepted() {
         let groups = named(&|group| group.percentile.is_some_and(|share| share > super::gate::ACCEPTED));
         reasons.push(Reason::Unusual { percentile: gate.percentile, groups });
+        let contradiction = gate.contradiction.as_ref().filter(|of| of.percentile > super::gate::ACCEPTED);
+        reasons.extend(
+            contradiction.map(|of| Reason::Contradiction { column: of.column.clone(), percentile: of.percentile }),
+        );
     }
     if !gate.out_of_range.is_empty() {
         reasons.push(Reason::OutOfRange { columns: gate.out_of_range.clone() });

@@ -113,6 +113,22 @@ impl Conditional {
         Ok((dot(&half, &half), half.len()))
     }
 
+    /// Σₒₒ⁻¹ (xₒ − μₒ): over the square root of [`Conditional::precision_diagonal`], how far each observed value lies from
+    /// what the other observed ones foretell, in standard deviations of it given them.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] for a row of another width.
+    pub fn weighted_residuals(&self, row: &[f64]) -> Result<Vec<f64>, Error> {
+        check_length("row", self.n_columns, row.len())?;
+        self.factor.solve(&self.centred(row))
+    }
+
+    /// Diagonal of Σₒₒ⁻¹: the inverse of the variance of each observed column given the other observed ones.
+    #[must_use]
+    pub fn precision_diagonal(&self) -> Vec<f64> {
+        self.factor.inverse().into_iter().step_by(self.observed.len() + 1).collect()
+    }
+
     /// The missing values mean + L z for independent standard normal `z`, L Lᵀ = [`Conditional::covariance`]; `mean` is
     /// [`Conditional::mean`] of the row. Missing entries of `z` count as 0.
     #[must_use]

@@ -43,6 +43,21 @@ fn two_columns_by_pencil() {
 }
 
 #[test]
+fn a_residual_is_the_distance_from_what_the_others_foretell() {
+    // μ = 0, Σ = [[4, 3], [3, 9]], x = (2, 3): x₁ given x₂ has mean 1 and variance 3; x₂ given x₁ mean 1.5, variance 6.75.
+    let normal = MultivariateNormal::new(vec![0.0; 2], vec![4.0, 3.0, 3.0, 9.0]).unwrap();
+    let given = normal.conditional(&[2.0, 3.0]).unwrap();
+    let scaled: Vec<f64> = given
+        .weighted_residuals(&[2.0, 3.0])
+        .unwrap()
+        .iter()
+        .zip(given.precision_diagonal())
+        .map(|(residual, precision)| residual / precision.sqrt())
+        .collect();
+    close(&scaled, &[1.0 / 3.0_f64.sqrt(), 1.5 / 6.75_f64.sqrt()], 1e-14);
+}
+
+#[test]
 fn the_conditional_equals_the_precision_matrix_form() {
     // Twin: with P = Σ⁻¹ the conditional covariance is Pₘₘ⁻¹ and the mean μₘ − Pₘₘ⁻¹ Pₘₒ (xₒ − μₒ).
     let normal = MultivariateNormal::fit(&rows(60, 5, 3), 5, Shrinkage::Fixed(0.05)).unwrap();
