@@ -5,6 +5,11 @@
 //! achieved ([`policy`]), the gate that says when a model does not apply ([`Reference`], [`Facts::applicability`]), and how
 //! much a missing test could change ([`MissingTests`]). May import F0 to F4. Deliberately absent: ranking of options, and
 //! pages for people.
+//! Lives here: the options as data ([`OptionSet`], [`options`]), the rates observed in comparable patients ([`Evidence`]) and
+//! the gate that says when a model does not apply ([`Reference`]). What published effects would change for a patient
+//! ([`benefit`]), the way from response to survival ([`chain`]), unclear receptors ([`branches`]), impossible records
+//! ([`review`]), and three sources side by side ([`sources`]). May import F0 to F4. Deliberately absent: ranking of
+//! options, and wording for people.
 
 mod applicability;
 pub mod baseline;

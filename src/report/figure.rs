@@ -86,6 +86,25 @@ impl IntervalFigure {
     }
 }
 
+/// A difference of shares with its interval in percentage points, one decimal; `None` when a number is not finite.
+#[must_use]
+pub fn points(from: &Estimate) -> Option<IntervalFigure> {
+    let finite = [from.estimate, from.lower95, from.upper95].iter().all(|value| value.is_finite());
+    let number = |share: f64| {
+        let rounded = format!("{:.1}", 100.0 * share);
+        if rounded == "-0.0" { "0.0".to_owned() } else { rounded.replace('-', "\u{2212}") }
+    };
+    let sign = if from.estimate > 0.0 { "+" } else { "" };
+    finite.then(|| IntervalFigure {
+        estimate: from.estimate,
+        lower95: from.lower95,
+        upper95: from.upper95,
+        text: format!("{sign}{}", number(from.estimate)),
+        interval_text: format!("{} to {}", number(from.lower95), number(from.upper95)),
+        unit: "points",
+    })
+}
+
 /// A share as a whole number of 100, `<1` and `>99` where rounding would claim never or always.
 #[must_use]
 pub fn percent_number(share: f64) -> String {

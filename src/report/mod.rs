@@ -6,6 +6,7 @@
 
 pub mod chart;
 pub mod classical;
+pub mod decision_words;
 mod error;
 mod figure;
 mod html;

@@ -1,5 +1,5 @@
-//! Every sentence that a page says about a patient. Wording only: no file of the folder other than this one and
-//! `limits.rs` holds prose about results.
+//! Every sentence that a page says about a patient. Wording only: no file of the folder other than this one,
+//! `decision_words.rs` and `limits.rs` holds prose about results.
 
 use crate::study::{InputState, ObservedRate, Verdict};
 use crate::terms::{Modality, Subtype};

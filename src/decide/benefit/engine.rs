@@ -184,10 +184,15 @@ impl<'a> Engine<'a> {
 }
 
 fn outcomes(steps: &Steps, lifts: &Lifts, draws: &Draws, n_draws: usize) -> Outcomes {
-    Outcomes {
-        point: steps.outcome(0, lifts, None),
-        draws: (0..n_draws).map(|draw| steps.outcome(draw + 1, lifts, Some((draws, draw)))).collect(),
-    }
+    let columns = draws.of(&lifts.effects);
+    let mut moves = vec![0.0; columns.len()];
+    let moved = |draw: usize| {
+        for (z, column) in moves.iter_mut().zip(&columns) {
+            *z = column.get(draw).copied().unwrap_or(0.0);
+        }
+        steps.outcome(draw + 1, lifts, &moves)
+    };
+    Outcomes { point: steps.outcome(0, lifts, &[]), draws: (0..n_draws).map(moved).collect() }
 }
 
 /// Years of the baseline's clock at which a ratio may change, for every clock that could be asked for.

@@ -13,13 +13,13 @@ use crate::stats::normal;
 /// The baseline on a grid that holds every year at which an effect may change and every horizon.
 #[derive(Debug, Clone)]
 pub(super) struct Steps {
-    /// End of each step, years.
-    years: Vec<f64>,
     /// Middle of each step, where a ratio is read.
     middle: Vec<f64>,
     /// Width of each step.
     width: Vec<f64>,
-    /// Steps up to each horizon; `None` beyond the grid.
+    /// True where a step ends at a horizon.
+    marked: Vec<bool>,
+    /// The step that ends at each horizon; `None` beyond the grid.
     horizons: [Option<usize>; HORIZONS.len()],
     rmst: [Option<usize>; RMST_HORIZONS.len()],
     /// Hazard of each step, (breast, other): the estimate first, then one per draw.
@@ -37,13 +37,30 @@ pub(super) struct Outcome {
     pub(super) rmst: [f64; RMST_HORIZONS.len()],
 }
 
-/// Log hazard ratios of a plan on the steps: the estimate, and one standard error per effect.
+/// Log hazard ratios of a plan, by runs of steps in which none of them changes.
 #[derive(Debug, Clone)]
 pub(super) struct Lifts {
-    breast: Vec<f64>,
-    other: Vec<f64>,
-    /// (effect id, standard error at each step).
-    errors: Vec<(String, Vec<f64>)>,
+    /// Ids of the effects on death from breast cancer.
+    pub(super) effects: Vec<String>,
+    runs: Vec<Run>,
+}
+
+/// Consecutive steps with the same ratios.
+#[derive(Debug, Clone)]
+struct Run {
+    n_steps: usize,
+    ratios: Ratios,
+}
+
+/// The ratios of one step.
+#[derive(Debug, Clone, PartialEq)]
+struct Ratios {
+    /// Log hazard ratio of death from breast cancer.
+    breast: f64,
+    /// Log hazard ratio of death from other causes.
+    other: f64,
+    /// Standard error of each effect's log ratio.
+    errors: Vec<f64>,
 }
 
 /// Standard normal draws of each effect, shared by all plans so that differences of plans are paired.
@@ -59,91 +76,85 @@ impl Steps {
         years.sort_by(f64::total_cmp);
         years.dedup();
         let starts: Vec<f64> = std::iter::once(0.0).chain(years.iter().copied()).take(years.len()).collect();
-        let up_to = |horizon: f64| years.iter().position(|&year| year == horizon).map(|at| at + 1);
+        let up_to = |horizon: f64| years.iter().position(|&year| year == horizon);
+        let marked = |year: &f64| HORIZONS.contains(year) || RMST_HORIZONS.contains(year);
         let hazards = std::iter::once(baseline.point()).chain(baseline.draws()).map(|draw| cut(draw, &years)).collect();
         Self {
             middle: starts.iter().zip(&years).map(|(start, end)| 0.5 * (start + end)).collect(),
             width: starts.iter().zip(&years).map(|(start, end)| end - start).collect(),
+            marked: years.iter().map(marked).collect(),
             horizons: HORIZONS.map(up_to),
             rmst: RMST_HORIZONS.map(up_to),
             hazards,
-            years,
         }
     }
 
     /// Log hazard ratios of the options applied.
     pub(super) fn lifts(&self, applied: &[Applied<'_>], assumptions: &Assumptions) -> Lifts {
-        let mut lifts =
-            Lifts { breast: vec![0.0; self.years.len()], other: vec![0.0; self.years.len()], errors: vec![] };
-        for part in applied {
-            let follow_up = part.effect.follow_up_years.unwrap_or(f64::INFINITY);
-            let mut errors = Vec::with_capacity(self.years.len());
-            for (middle, breast) in self.middle.iter().zip(&mut lifts.breast) {
+        let mut runs: Vec<Run> = Vec::new();
+        for middle in &self.middle {
+            let mut ratios = Ratios { breast: 0.0, other: 0.0, errors: Vec::with_capacity(applied.len()) };
+            for part in applied {
                 let t = middle + part.shift;
-                let weight = assumptions.waning.weight(t, follow_up);
+                let weight = assumptions.waning.weight(t, part.effect.follow_up_years.unwrap_or(f64::INFINITY));
                 let ratio = part.effect.log_ratio_at(t);
-                *breast += weight * ratio.coef;
-                errors.push(weight * ratio.std_error.unwrap_or(0.0));
+                ratios.breast += weight * ratio.coef;
+                ratios.errors.push(weight * ratio.std_error.unwrap_or(0.0));
+                ratios.other +=
+                    part.harms.iter().map(|(harm, times)| times * harm.log_ratio_at(*middle).coef).sum::<f64>();
             }
-            lifts.errors.push((part.effect.id.clone(), errors));
-            for (harm, factor) in &part.harms {
-                for (middle, other) in self.middle.iter().zip(&mut lifts.other) {
-                    *other += factor * harm.log_ratio_at(*middle).coef;
-                }
+            match runs.last_mut() {
+                Some(last) if last.ratios == ratios => last.n_steps += 1,
+                _ => runs.push(Run { n_steps: 1, ratios }),
             }
         }
-        lifts
+        Lifts { effects: applied.iter().map(|part| part.effect.id.clone()).collect(), runs }
     }
 
-    /// The outcome of draw `draw` (0: the estimate) under the lifts, each effect moved by its own normal draw.
+    /// The outcome of draw `draw` (0: the estimate) under the lifts, the log ratio of effect `k` moved by `moves[k]` standard
+    /// errors.
     ///
     /// Within a step both hazards are constant: of its deaths each cause takes the share of its hazard, and the years lived
     /// are S(t₀) (1 − exp(−h)) Δt / h.
-    pub(super) fn outcome(&self, draw: usize, lifts: &Lifts, draws: Option<(&Draws, usize)>) -> Outcome {
+    pub(super) fn outcome(&self, draw: usize, lifts: &Lifts, moves: &[f64]) -> Outcome {
         let at = if draw == 0 { 0 } else { 1 + (draw - 1) % (self.hazards.len() - 1).max(1) };
         let Some(hazards) = self.hazards.get(at).or(self.hazards.first()) else { return Outcome::default() };
-        let moves: Vec<(f64, &[f64])> = draws.map_or_else(Vec::new, |(draws, column)| {
-            lifts.errors.iter().map(|(id, errors)| (draws.value(id, column), errors.as_slice())).collect()
-        });
         let mut outcome = Outcome::default();
         let (mut alive, mut breast_death, mut lived) = (1.0, 0.0, 0.0);
-        let (mut log_breast, mut log_other, mut ratio_breast, mut ratio_other) = (0.0, 0.0, 1.0, 1.0);
-        let steps = hazards.iter().zip(&self.width).zip(lifts.breast.iter().zip(&lifts.other)).enumerate();
-        for (step, (((breast, other), width), (lift, lift_other))) in steps {
-            let moved = moves.iter().fold(*lift, |sum, (z, errors)| sum + z * errors.get(step).copied().unwrap_or(0.0));
-            // Ratios are constant over long periods: one exponential per change, not per step.
-            if moved != log_breast {
-                (log_breast, ratio_breast) = (moved, f64::exp(moved));
-            }
-            if *lift_other != log_other {
-                (log_other, ratio_other) = (*lift_other, lift_other.exp());
-            }
-            let of_breast = breast * ratio_breast;
-            let both = of_breast + other * ratio_other;
-            if both > 0.0 {
-                let deaths = alive * -f64::exp_m1(-both);
-                breast_death += deaths * of_breast / both;
-                lived += deaths * width / both;
-                alive -= deaths;
-            } else {
-                lived += alive * width;
-            }
-            for (slot, end) in self.horizons.iter().enumerate() {
-                if *end == Some(step + 1)
-                    && let (Some(a), Some(b)) = (outcome.alive.get_mut(slot), outcome.breast_death.get_mut(slot))
-                {
-                    (*a, *b) = (alive, breast_death);
+        let mut steps = hazards.iter().zip(&self.width).zip(&self.marked).enumerate();
+        for run in &lifts.runs {
+            let Ratios { breast, other, errors } = &run.ratios;
+            let moved = errors.iter().zip(moves).fold(*breast, |sum, (error, z)| sum + error * z);
+            let (ratio_breast, ratio_other) = (moved.exp(), other.exp());
+            for (step, (((breast, other), width), marked)) in steps.by_ref().take(run.n_steps) {
+                let of_breast = breast * ratio_breast;
+                let both = of_breast + other * ratio_other;
+                if both > 0.0 {
+                    let deaths = alive * -f64::exp_m1(-both);
+                    let per_hazard = deaths / both;
+                    breast_death += per_hazard * of_breast;
+                    lived += per_hazard * width;
+                    alive -= deaths;
+                } else {
+                    lived += alive * width;
                 }
-            }
-            for (slot, end) in self.rmst.iter().enumerate() {
-                if *end == Some(step + 1)
-                    && let Some(years) = outcome.rmst.get_mut(slot)
-                {
-                    *years = lived;
+                if *marked {
+                    self.record(step, alive, breast_death, lived, &mut outcome);
                 }
             }
         }
         outcome
+    }
+
+    /// Keeps what is asked for at the end of a step.
+    fn record(&self, step: usize, alive: f64, breast_death: f64, lived: f64, outcome: &mut Outcome) {
+        let slots = outcome.alive.iter_mut().zip(&mut outcome.breast_death).zip(&self.horizons);
+        for ((a, b), _) in slots.filter(|(_, end)| **end == Some(step)) {
+            (*a, *b) = (alive, breast_death);
+        }
+        for (years, _) in outcome.rmst.iter_mut().zip(&self.rmst).filter(|(_, end)| **end == Some(step)) {
+            *years = lived;
+        }
     }
 }
 
@@ -163,8 +174,9 @@ impl Draws {
         Ok(Self(draws))
     }
 
-    fn value(&self, effect: &str, column: usize) -> f64 {
-        self.0.get(effect).and_then(|values| values.get(column)).copied().unwrap_or(0.0)
+    /// The draws of the effects named, one slice each.
+    pub(super) fn of(&self, effects: &[String]) -> Vec<&[f64]> {
+        effects.iter().map(|id| self.0.get(id).map_or(&[][..], Vec::as_slice)).collect()
     }
 }
 
@@ -173,6 +185,7 @@ fn fnv1a(id: &str) -> u64 {
     id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Hazards of each step.
 fn cut(hazards: &CauseHazards, years: &[f64]) -> Vec<(f64, f64)> {
     let (mut breast_before, mut other_before) = (0.0, 0.0);
     let step = |&t: &f64| {

@@ -141,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn an_effect_in_two_files_is_the_same_effect() {
+        let (arms, neoadjuvant) = (OptionSet::load("ispy2-arms").unwrap(), OptionSet::load("neoadjuvant").unwrap());
+        let effects =
+            |set: &OptionSet| set.options.iter().flat_map(|option| option.effects.clone()).collect::<Vec<_>>();
+        let known = effects(&neoadjuvant);
+        for effect in effects(&arms) {
+            assert_eq!(known.iter().find(|other| other.id == effect.id), Some(&effect));
+        }
+    }
+
+    #[test]
     fn all_violations_of_a_file_come_at_once() {
         let text = r#"
             name = "bad"

@@ -53,7 +53,7 @@ pub struct Effect {
     pub shown_only: Option<String>,
     /// Citation.
     pub source: String,
-    /// True when the estimate was read in the source named, false when it is recalled.
+    /// True when the project's fact sheet marks the estimate as read in the source named, false when it is recalled.
     pub verified: bool,
     /// Parts that are recalled though the estimate is verified.
     #[serde(default)]

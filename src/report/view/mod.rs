@@ -4,11 +4,13 @@
 //! the decision to withhold a number are made here and nowhere after.
 
 mod answer;
+mod decision;
 mod evidence;
 mod options;
 mod why;
 
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
+pub use decision::{AdjuvantRow, BranchView, ChainBranch, ChainView, DecisionView, TestRow};
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use options::{OptionRow, OtherEstimate, Withheld};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
@@ -78,6 +80,8 @@ pub struct ReportView {
     pub other_models: Vec<String>,
     /// What the comparison of models means, or that there is nothing to compare.
     pub other_models_sentence: String,
+    /// Options after surgery, the chain to survival, missing tests.
+    pub decision: Option<DecisionView>,
     /// What moved the estimate.
     pub why: WhyView,
     /// Inputs by group.
@@ -129,6 +133,7 @@ impl ReportView {
             option_notes: options::notes(assessment, &options),
             other_models_sentence: options::other_models_sentence(&other_models, lead, withheld),
             other_models,
+            decision: assessment.decision.as_ref().map(decision::decision),
             why: why::why(assessment, &options),
             options,
             inputs: evidence::inputs(assessment),

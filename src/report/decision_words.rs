@@ -1,0 +1,222 @@
+//! The sentences about options after surgery, branches, and missing tests.
+
+use crate::decide::benefit::{RefusalReason, Waning, Withheld};
+use crate::decide::branches::{Assumption, Branch, Marker, OneLineAnswer, Unclear};
+use crate::decide::options::{Endpoint, Recalled, TimeZero, Truth};
+use crate::decide::sources::{Conflict, ConflictRule, Empty, Source};
+
+/// What the section on options after surgery is.
+pub const ADJUVANT: &str = "What published trials would change for her, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of women alive at ten years; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio and nothing else.";
+
+/// What the chain is.
+pub const CHAIN: &str =
+    "Response is known at surgery. Two branches stand side by side; neither is an average of the other.";
+
+/// What the value of a missing test is.
+pub const TESTS: &str = "Results are drawn for women like her (what is known of her, her receptor subtype), and the leading model is asked again with each. Costs and harms of a test are not counted.";
+
+/// Why the raw baseline is no prognosis.
+pub const RAW: &str = "In the years in which the women of the model were diagnosed, shown for comparison only and not as her outlook";
+
+/// What PREDICT's two versions are.
+pub const PREDICT: &str = "PREDICT 3.1 is the version with published validation, 3.2 the one deployed since 2025 with another baseline. Ranges hold the uncertainty of the treatment effect only; for radiotherapy and ten years of endocrine therapy none is published.";
+
+/// Heading of a branch, `None` where nothing is assumed.
+#[must_use]
+pub fn branch(receptors: &[Assumption], response: Branch) -> Option<String> {
+    let state = |assumption: &Assumption| {
+        let marker = marker(assumption.marker);
+        format!("{marker} is {}", if assumption.positive { "positive" } else { "negative" })
+    };
+    let mut parts: Vec<String> = receptors.iter().map(state).collect();
+    match response {
+        Branch::AsRecorded => {}
+        Branch::IfPcr => parts.push("surgery finds a complete response".to_owned()),
+        Branch::IfResidualDisease => parts.push("surgery finds residual invasive disease".to_owned()),
+    }
+    (!parts.is_empty()).then(|| format!("If {}", parts.join(" and ")))
+}
+
+fn marker(marker: Marker) -> &'static str {
+    match marker {
+        Marker::Er => "ER",
+        Marker::Her2 => "HER2",
+    }
+}
+
+/// Why one line cannot answer; `None` where it can.
+#[must_use]
+pub fn withheld_answer(answer: &OneLineAnswer) -> Option<String> {
+    let OneLineAnswer::Withheld(unclear) = answer else { return None };
+    let why = |(receptor, unclear): &(Marker, Unclear)| {
+        let state = match unclear {
+            Unclear::NotRecorded => "is not recorded",
+            Unclear::Equivocal => "is equivocal",
+            Unclear::LowPositive => "is low positive (1 to 10 % of nuclei)",
+        };
+        format!("{} {state}", marker(*receptor))
+    };
+    let list: Vec<String> = unclear.iter().map(why).collect();
+    Some(format!("{}: both states are shown, and no single line answers.", list.join("; ")))
+}
+
+/// An endpoint.
+#[must_use]
+pub fn endpoint(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::BreastCancerDeath => "death from breast cancer",
+        Endpoint::OtherCauseDeath => "death from other causes",
+        Endpoint::Death => "death of any cause",
+        Endpoint::Idfs => "invasive-disease-free survival",
+        Endpoint::Dfs => "disease-free survival",
+        Endpoint::Efs => "event-free survival",
+        Endpoint::Recurrence => "recurrence",
+        Endpoint::Pcr => "complete response",
+    }
+}
+
+/// Where a clock starts.
+#[must_use]
+pub fn time_zero(time_zero: TimeZero) -> &'static str {
+    match time_zero {
+        TimeZero::Diagnosis => "diagnosis",
+        TimeZero::Surgery => "surgery",
+        TimeZero::AfterResidualDisease => "randomisation after residual disease",
+        TimeZero::AfterFiveYearsEndocrine => "five years of endocrine therapy",
+        TimeZero::RandomisationNeoadjuvant => "randomisation before surgery",
+    }
+}
+
+/// Whether an option is open.
+#[must_use]
+pub fn truth(truth: Truth) -> &'static str {
+    match truth {
+        Truth::Met => "Open to her",
+        Truth::NotMet => "Closed to her",
+        Truth::Unknown => "Not known whether open",
+    }
+}
+
+/// Why no benefit was computed.
+#[must_use]
+pub fn refusal(reason: &RefusalReason) -> String {
+    match reason {
+        RefusalReason::UnknownOption => "Not among the options.".to_owned(),
+        RefusalReason::Eligibility { expected, found, truth } => match truth {
+            Truth::Unknown => format!("Needs {expected}; {found}."),
+            _ => format!("For {expected}; hers: {found}."),
+        },
+        RefusalReason::NoPublishedEffect => "No verified effect is on file.".to_owned(),
+        RefusalReason::OtherEndpoint { found, .. } => {
+            let names: Vec<&str> = found.iter().map(|found| endpoint(*found)).collect();
+            format!("Published for {} only, which says nothing exact about death: see the trial\u{2019}s rates.", names.join(", "))
+        }
+        RefusalReason::OtherMeasure { .. } => "No hazard ratio is published.".to_owned(),
+        RefusalReason::OtherTimeZero { found, .. } => {
+            format!("The trial\u{2019}s clock starts at {}, not where her curve starts.", time_zero(*found))
+        }
+        RefusalReason::Population { expected, found, .. } => format!("Published for {expected}; hers: {found}."),
+        RefusalReason::ComparatorAbsent { class } => {
+            format!("Its trials gave {class:?} to both groups, which is not open to her.")
+        }
+        RefusalReason::BackgroundLacks { class } => format!("Its trials did not combine it with {class:?}."),
+        RefusalReason::InBaseline { .. } => "Already in the baseline.".to_owned(),
+        RefusalReason::SameClass { other } => format!("An alternative to {other}."),
+        RefusalReason::ShownOnly { why } => {
+            let mut said = why.clone();
+            if let Some(first) = said.get_mut(0..1) {
+                first.make_ascii_uppercase();
+            }
+            format!("{said}.")
+        }
+    }
+}
+
+/// Why a horizon has no number.
+#[must_use]
+pub fn withheld(reason: &Withheld) -> String {
+    match reason {
+        Withheld::BeyondFollowUp { limit_years, .. } => {
+            format!("Not shown: the trial\u{2019}s follow-up ends before (limit {limit_years:.0} years).")
+        }
+        Withheld::BeyondBaseline { limit_years } => format!("The baseline ends at {limit_years:.0} years."),
+        Withheld::NothingApplied => "Nothing could be applied.".to_owned(),
+    }
+}
+
+/// Why a column is empty.
+#[must_use]
+pub fn empty(empty: &Empty) -> String {
+    match empty {
+        Empty::PredictHasNoSuchTreatment => "Not in PREDICT".to_owned(),
+        Empty::PredictIsAdjuvant => "PREDICT is for treatment after surgery".to_owned(),
+        Empty::PredictNotComputed { why } => sentence(why),
+        Empty::Refused { reason } => refusal(reason),
+        Empty::Withheld { reason } => withheld(reason),
+        Empty::ModelDoesNotApply { why } => sentence(why),
+        Empty::NoTrialRate => "\u{2014}".to_owned(),
+    }
+}
+
+/// The words as a sentence.
+#[must_use]
+pub fn sentence(words: &str) -> String {
+    let mut text = words.trim_end_matches('.').to_owned();
+    if let Some(first) = text.get_mut(0..1) {
+        first.make_ascii_uppercase();
+    }
+    if text.is_empty() { text } else { format!("{text}.") }
+}
+
+/// Where two sources disagree.
+#[must_use]
+pub fn conflict(conflict: &Conflict) -> String {
+    let source = |source: Source| match source {
+        Source::Regimen => "regimen",
+        Source::Predict => "PREDICT",
+        Source::Trial => "the trial",
+    };
+    let rule = match conflict.rule {
+        ConflictRule::DifferenceExcludesZero => "the interval of their difference excludes zero",
+        ConflictRule::IntervalsDoNotOverlap => "their intervals do not overlap",
+        ConflictRule::PointOutsideInterval => "one lies outside the other\u{2019}s interval",
+    };
+    format!(
+        "{} and {} disagree by {:.1} points on {}: {rule}.",
+        source(conflict.first),
+        source(conflict.second),
+        100.0 * conflict.difference.abs(),
+        endpoint(conflict.measured.endpoint)
+    )
+}
+
+/// The assumption about the time after follow-up.
+#[must_use]
+pub fn waning(waning: Waning) -> String {
+    match waning {
+        Waning::NotChosen => "No number is shown more than two years beyond a trial\u{2019}s follow-up; no waning was assumed.".to_owned(),
+        Waning::None => "Effects are assumed to hold for ever.".to_owned(),
+        Waning::UntilFollowUp => "Effects are assumed to end with the trial\u{2019}s follow-up.".to_owned(),
+        Waning::Linear { over_years } => {
+            format!("After the trial\u{2019}s follow-up effects are assumed to fall to nothing over {over_years} years.")
+        }
+    }
+}
+
+/// Marks what was recalled and not read.
+#[must_use]
+pub fn recalled(verified: bool, parts: &[Recalled]) -> Option<String> {
+    let part = |part: &Recalled| match part {
+        Recalled::Interval => "interval",
+        Recalled::FollowUp => "follow-up",
+        Recalled::Population => "population",
+        Recalled::Definition => "definition",
+    };
+    match (verified, parts) {
+        (false, _) => Some("recalled, not read in the source".to_owned()),
+        (true, []) => None,
+        (true, parts) => {
+            Some(format!("{} recalled, not read", parts.iter().map(part).collect::<Vec<&str>>().join(" and ")))
+        }
+    }
+}
