@@ -13,6 +13,7 @@ mod imaging;
 mod nasty;
 mod nonparametric_parity;
 mod path;
+mod policy;
 mod stats_cli;
 mod stats_parity;
 mod support;
