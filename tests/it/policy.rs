@@ -43,12 +43,12 @@ fn trial(only: Option<&str>) -> String {
 
 fn run(folder: &Path, csv: &str, policy: &str, model: &str, threads: &str) -> (Ran, Option<Value>) {
     let [table, spec, out] = ["trial.csv", "policy.toml", "out.json"].map(|name| folder.join(name));
-    fs::write(&table, csv).unwrap();
-    fs::write(&spec, policy).unwrap();
-    fs::write(folder.join("m.toml"), model).unwrap();
+    fs::write(&table, csv).expect("the folder is ours");
+    fs::write(&spec, policy).expect("the folder is ours");
+    fs::write(folder.join("m.toml"), model).expect("the folder is ours");
     let _ = fs::remove_file(&out);
     let ran = regimen(["policy", &text(&spec), "--data", &text(&table), "--json", &text(&out), "--threads", threads]);
-    let json = fs::read(&out).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap());
+    let json = fs::read(&out).ok().map(|bytes| serde_json::from_slice(&bytes).expect("the command writes JSON"));
     (ran, json)
 }
 
