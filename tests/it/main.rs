@@ -15,6 +15,7 @@ mod nasty;
 mod nonparametric_parity;
 mod path;
 mod predict_breast;
+mod policy;
 mod stats_cli;
 mod stats_parity;
 mod support;

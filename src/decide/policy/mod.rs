@@ -1,8 +1,8 @@
 //! What a rule for choosing treatment would have achieved in patients who were treated otherwise.
 //!
-//! Lives here: the chance of having received each option ([`Propensity`]) within the [`periods`] of a platform trial,
+//! Lives here: the chance of having received each option ([`Propensity`]) within the [`periods()`] of a platform trial,
 //! the doubly robust [`Score`] of each patient, values and paired differences of policies, effects against control
-//! with the count of concurrent controls, and the plain [`best_per_cell`] arithmetic of published tables. Pure, on
+//! with the count of concurrent controls, and the plain [`best_per_cell()`] arithmetic of published tables. Pure, on
 //! slices: patients are rows, options and groups are numbers from 0. Deliberately absent: fitting of the outcome
 //! model and of policies inside folds (`study`), and any choice of what to recommend.
 

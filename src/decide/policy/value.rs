@@ -243,8 +243,8 @@ mod tests {
     #[test]
     fn a_policy_does_not_differ_from_itself_and_exchange_turns_the_sign() {
         let scored = |shift: usize| PolicyScores {
-            scores: (0..40)
-                .map(|at| Some(Score { influence: f64::from(u8::from((at + shift) % 3 == 0)), weight: 1.0 }))
+            scores: (0..40_usize)
+                .map(|at| Some(Score { influence: f64::from(u8::from((at + shift).is_multiple_of(3))), weight: 1.0 }))
                 .collect(),
             n_without_option: 0,
         };

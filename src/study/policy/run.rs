@@ -24,7 +24,7 @@ const NOTES: [&str; 3] = [
 
 /// What one repeat of the sample splitting leaves out; figures of decide/policy/simulation.
 const NARROW: &str = "policies of different folds are learned from each other's patients, which one repeat does not \
-                      show: its 95 % intervals covered 87 to 92 % of simulated truths, those of five repeats 94 to 99 %.";
+                      show: its 95 % intervals covered 87 to 92 % of simulated truths, those of five repeats 94 to 100 %.";
 
 /// Values policies on patients from whom they were not learned, beside the observed rate and the plain arithmetic.
 ///

@@ -55,10 +55,9 @@ pub(super) fn claims(trial: &Simulated, n_repeats: usize) -> Result<Vec<Claim>, 
     let mut found = Vec::new();
     let subtype: Vec<Option<usize>> = trial.subtype.iter().copied().map(Some).collect();
     let windows = windows(&trial.day, &trial.received, &subtype, 0, N_OPTIONS)?;
-    for subtype in 0..N_SUBTYPES {
-        for option in 1..N_OPTIONS {
+    for (subtype, windows) in windows.iter().enumerate() {
+        for (option, window) in windows.iter().enumerate().skip(1) {
             naive(trial, subtype, option, &mut found);
-            let window = windows[subtype][option];
             let here = |row: usize| trial.subtype[row] == subtype;
             let open = |row: usize| here(row) && window.is_some_and(|window| window.holds(trial.day[row]));
             for (what, propensity, keep) in [

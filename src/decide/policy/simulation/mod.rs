@@ -109,7 +109,7 @@ const TRIALS: usize = 60;
 
 #[test]
 fn randomised_effects_and_values_are_unbiased_and_covered() {
-    let found = study(Allocation::Randomised, TRIALS, 600, 1);
+    let found = study(Allocation::Randomised, TRIALS, 600, 5);
     for what in ["effect, AIPW all controls", "value, best per cell, cross-fitted", "value, model, cross-fitted"] {
         let found = found[what];
         let error_of_mean = (found.squares / found.n as f64).sqrt() / (TRIALS as f64).sqrt();
