@@ -19,6 +19,9 @@ pub(crate) struct Assess {
     /// Report to write: .html or .json
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// The whole assessment as JSON (data-schemas/assessment.schema.json)
+    #[arg(long, value_name = "FILE")]
+    assessment: Option<PathBuf>,
 }
 
 impl Assess {
@@ -34,13 +37,15 @@ impl Assess {
         let wanted = PatientId::parse(&self.patient)
             .or_else(|_| PatientId::parse(&namespaced))
             .map_err(|_| CliError::Usage("--patient: expected an id".to_owned()))?;
+        let models = Models::locate(common.models.as_deref());
         let request = AssessRequest {
             data: self.inputs.data.clone(),
             embeddings: self.inputs.embeddings.clone(),
-            models: self.inputs.open_models(&Models::locate(common.models.as_deref()))?,
+            models: self.inputs.open_models(&models)?,
             key: self.inputs.key()?,
             skip_invalid: self.inputs.skip_invalid,
             only: Some(wanted.clone()),
+            engine: Some(self.inputs.engine(&models)?),
             cohort,
         };
         let assessed = assess_cohort(&request)?;
@@ -49,6 +54,12 @@ impl Assess {
         let view = ReportView::new(assessment);
         let text = if extension == "html" { report::html(&view)? } else { report::json(&view) };
         write_file(&self.out, text.as_bytes())?;
+        if let Some(path) = &self.assessment {
+            let mut bytes =
+                serde_json::to_vec_pretty(assessment).map_err(|error| CliError::Internal(error.to_string()))?;
+            bytes.push(b'\n');
+            write_file(path, &bytes)?;
+        }
         println!("{}", view.pseudonym);
         Ok(())
     }

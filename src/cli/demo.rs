@@ -13,6 +13,7 @@ use crate::fusion::{FuseOptions, fuse};
 use crate::imaging::FileStatus;
 use crate::report;
 use crate::schema::CohortDefinition;
+use crate::study::decision::{Assumptions, DecisionEngine};
 use crate::study::simulate::{SimulateOptions, simulate_cohort};
 use crate::study::{
     self, AssessRequest, EmbedRequest, FusedTable, IngestReport, Models, PseudonymKey, ResponseModel, assess_cohort,
@@ -176,6 +177,7 @@ impl Demo {
                 key: PseudonymKey::public(),
                 skip_invalid: true,
                 only: None,
+                engine: Some(DecisionEngine::open(models, Assumptions::default())?),
             };
             let assessed = assess_cohort(&request)?;
             let reports = CohortReports::new(&assessed, Some(&ingested), &request.models);

@@ -6,7 +6,8 @@ use super::progress::Bar;
 use super::{CliError, Common};
 use crate::study::{
     BinaryComparison, BinaryEvaluation, Comparison, ComparisonSpec, EncoderRefit, External, FusedTable, Models,
-    ResponseModel, ResponseSpec, SurvivalComparison, compare, cross_validate, evaluate_model, paired_difference,
+    ResponseModel, ResponseSpec, SurvivalComparison, SurvivalEvaluation, SurvivalRows, SurvivalSpec, compare,
+    cross_validate, evaluate_model, evaluate_survival, paired_difference,
 };
 use crate::terms::Estimate;
 
@@ -45,6 +46,12 @@ impl Evaluate {
                 .map_err(|source| crate::study::Error::Read { path: path.into(), source })?;
             if ComparisonSpec::is_one(&text) {
                 return self.compare(&ComparisonSpec::parse(&text, path)?);
+            }
+            if SurvivalSpec::is_one(&text) {
+                let rows = SurvivalRows::select(&FusedTable::read(&self.data)?)?;
+                let found = evaluate_survival(&SurvivalSpec::load(path)?, &rows)?;
+                self.json.say(&print_baseline(&found));
+                return self.json.write(&found);
             }
         }
         if !self.external.is_empty() || self.predictions.is_some() {
@@ -263,6 +270,25 @@ pub(crate) fn print_evaluation(evaluation: &BinaryEvaluation) -> String {
     }
     for step in &evaluation.ladder {
         line(format!("  without {}: AUC {}", step.without.join(", "), figure(&step.auc)));
+    }
+    text.trim_end().to_owned()
+}
+
+/// A survival baseline beside PREDICT, held out.
+pub(super) fn print_baseline(found: &SurvivalEvaluation) -> String {
+    let mut text = format!("{} women, cross-validated under the treatments received\n", found.n_samples);
+    for model in &found.models {
+        let [_, at_10, _] = &model.observed_expected;
+        let _ = writeln!(
+            text,
+            "  {:<28} c {}  deaths from breast cancer at 10 years, observed/expected {}",
+            model.model,
+            figure(&model.figures.c_breast),
+            figure(at_10)
+        );
+        if let Some(difference) = &model.baseline_minus_this {
+            let _ = writeln!(text, "  {:<28} regimen less this: c {}", "", figure(&difference.c_breast));
+        }
     }
     text.trim_end().to_owned()
 }

@@ -15,6 +15,7 @@ mod fuse;
 mod ingest;
 mod models;
 mod output;
+mod policy;
 mod predict;
 mod predict_breast;
 mod progress;
@@ -62,6 +63,7 @@ enum Verb {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Explain(explain::Explain),
+    Policy(policy::Policy),
     Predict(predict::Predict),
     PredictBreast(predict_breast::PredictBreast),
     Assess(assess::Assess),
@@ -98,6 +100,7 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Train(args) => args.run(common),
         Verb::Evaluate(args) => args.run(common),
         Verb::Explain(args) => args.run(common),
+        Verb::Policy(args) => args.run(),
         Verb::Predict(args) => args.run(common),
         Verb::PredictBreast(args) => args.run(),
         Verb::Assess(args) => args.run(common),

@@ -20,14 +20,16 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(&self, common: &Common) -> Result<(), CliError> {
         refuse_public(self.bind)?;
+        let models = Models::locate(common.models.as_deref());
         let request = AssessRequest {
             cohort: CohortDefinition::load(&self.inputs.cohort)?,
             data: self.inputs.data.clone(),
             embeddings: self.inputs.embeddings.clone(),
-            models: self.inputs.open_models(&Models::locate(common.models.as_deref()))?,
+            models: self.inputs.open_models(&models)?,
             key: self.inputs.key()?,
             skip_invalid: self.inputs.skip_invalid,
             only: None,
+            engine: Some(self.inputs.engine(&models)?),
         };
         let assessed = assess_cohort(&request)?;
         run_server(CohortReports::new(&assessed, None, &request.models), self.bind)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use super::CliError;
 use crate::imaging::FileStatus;
 use crate::report::{IndexEntry, IndexMeta, ReportView};
+use crate::study::decision::{Assumptions, DecisionEngine, Waning};
 use crate::study::{AssessedCohort, IngestReport, Models, PseudonymKey, ResponseModel};
 use crate::web::{IndexPage, ReportSource, SourceError};
 
@@ -83,9 +84,30 @@ pub(crate) struct ReportInputs {
     /// Leave out and list rows that break a rule, instead of refusing the cohort
     #[arg(long)]
     pub(crate) skip_invalid: bool,
+    /// What happens to an effect after its trial's follow-up: not-chosen (no number more than 2 years beyond it), none,
+    /// until-follow-up, or linear:YEARS
+    #[arg(long, default_value = "not-chosen", value_name = "ASSUMPTION", value_parser = waning)]
+    pub(crate) waning: Waning,
+}
+
+/// Reads a waning assumption.
+fn waning(text: &str) -> Result<Waning, String> {
+    let years = |years: &str| years.parse().ok().filter(|years: &f64| years.is_finite() && *years > 0.0);
+    match (text, text.strip_prefix("linear:").and_then(years)) {
+        ("not-chosen", _) => Ok(Waning::NotChosen),
+        ("none", _) => Ok(Waning::None),
+        ("until-follow-up", _) => Ok(Waning::UntilFollowUp),
+        (_, Some(over_years)) => Ok(Waning::Linear { over_years }),
+        _ => Err("expected not-chosen, none, until-follow-up or linear:YEARS".to_owned()),
+    }
 }
 
 impl ReportInputs {
+    /// What decides beside the models.
+    pub(crate) fn engine(&self, models: &Models) -> Result<DecisionEngine, CliError> {
+        Ok(DecisionEngine::open(models, Assumptions { waning: self.waning, ..Assumptions::default() })?)
+    }
+
     /// Reads the pseudonym key, warning when there is none.
     pub(crate) fn key(&self) -> Result<PseudonymKey, CliError> {
         let Some(path) = &self.pseudonym_key else {

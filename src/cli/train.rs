@@ -1,9 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use super::evaluate::{print_evaluation, refit_of};
+use super::evaluate::{print_baseline, print_evaluation, refit_of};
 use super::progress::Bar;
 use super::{CliError, Common, output::JsonOutput};
-use crate::study::{BinaryEvaluation, Error, FusedTable, Models, ResponseSpec, train};
+use crate::study::{BinaryEvaluation, Error, FusedTable, Models, ResponseSpec, SurvivalSpec, train, train_survival};
 
 /// Train a response model from a specification and a fused table; writes a new candidate version.
 #[derive(Debug, clap::Args)]
@@ -36,8 +36,16 @@ impl Train {
             println!("{}", include_str!("../../docs/spec.md"));
             return Ok(());
         };
-        let spec = ResponseSpec::load(path)?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let table = FusedTable::read(data)?;
+        if SurvivalSpec::is_one(&text) {
+            let spec = SurvivalSpec::load(path)?;
+            let (version, evaluation) = train_survival(&spec, &table, &self.out)?;
+            self.json.say(&print_baseline(&evaluation));
+            self.json.say(&format!("wrote {}@{version}, a candidate until it is promoted", spec.name));
+            return self.json.write(&evaluation);
+        }
+        let spec = ResponseSpec::load(path)?;
         let evaluation = self.evaluation.as_deref().map(read_evaluation).transpose()?;
         let refit = if evaluation.is_some() { None } else { refit_of(&spec, path, &self.images)? };
         let models = Models::locate(common.models.as_deref());

@@ -38,12 +38,18 @@ pub struct ClinicalRecord {
     pub stage_group: Option<u8>,
     /// Oestrogen receptor.
     pub er: Option<Receptor>,
+    /// ER-positive nuclei, %.
+    pub er_pct: Option<f64>,
     /// Progesterone receptor.
     pub pr: Option<Receptor>,
     /// Hormone receptor (ER or PR), where a cohort records only that.
     pub hr_positive: Option<bool>,
     /// HER2 state.
     pub her2: Option<Her2>,
+    /// HER2 immunohistochemistry score, 0 to 3.
+    pub her2_ihc: Option<u8>,
+    /// HER2 amplified by in-situ hybridisation.
+    pub her2_ish_amplified: Option<bool>,
     /// Ki-67 positive nuclei, %.
     pub ki67_pct: Option<f64>,
     /// MammaPrint low risk.
@@ -132,12 +138,15 @@ pub enum Her2 {
 
 impl ClinicalRecord {
     /// Oestrogen receptor positive; `None` when unknown, equivocal or low (1 to 10 %), where both branches hold.
+    ///
+    /// A tumour recorded only as hormone receptor negative is ER-negative by definition.
     #[must_use]
     pub fn er_positive(&self) -> Option<bool> {
-        match self.er? {
-            Receptor::Positive => Some(true),
-            Receptor::Negative => Some(false),
-            Receptor::LowPositive | Receptor::Equivocal => None,
+        match self.er {
+            Some(Receptor::Positive) => Some(true),
+            Some(Receptor::Negative) => Some(false),
+            Some(Receptor::LowPositive | Receptor::Equivocal) => None,
+            None => self.hr_positive.filter(|positive| !positive),
         }
     }
 

@@ -163,6 +163,7 @@ pub fn normal() -> Assessment {
         applicability: Applicability {
             verdict: Verdict::Applies,
             reasons: Vec::new(),
+            notes: Vec::new(),
             distance_percentile: Some(0.62),
             n_subtype: Some(322),
             completeness: 0.75,
@@ -222,6 +223,7 @@ pub fn normal() -> Assessment {
             performance("pcr-ispy2", "HR-/HER2-", 322, 130, 0.69),
             performance("pcr-ispy2-images", "all 880 open I-SPY2 patients", 880, 290, 0.79),
         ],
+        decision: None,
         sources: vec![
             "I-SPY2 clinical and MRI tables, The Cancer Imaging Archive, CC BY 4.0.".to_owned(),
             "Wolf DM et al. Redefining breast cancer subtypes to guide treatment prioritization. Cancer Cell 2022."
@@ -243,6 +245,7 @@ pub fn unknown_her2() -> Assessment {
     from.applicability = Applicability {
         verdict: Verdict::DoesNotApply,
         reasons: vec!["HER2 status is missing; it is required.".to_owned()],
+        notes: Vec::new(),
         distance_percentile: None,
         n_subtype: None,
         completeness: 0.625,
@@ -274,6 +277,7 @@ pub fn out_of_distribution() -> Assessment {
             "She lies farther from the centre of the training data than 99.7 % of the training patients.".to_owned(),
             "Functional tumour volume is above the range of the training data.".to_owned(),
         ],
+        notes: Vec::new(),
         distance_percentile: Some(0.9972),
         n_subtype: Some(322),
         completeness: 0.75,
@@ -295,6 +299,7 @@ pub fn missing_modalities() -> Assessment {
     from.applicability = Applicability {
         verdict: Verdict::Caution,
         reasons: vec!["Only 31 % of the inputs are given.".to_owned()],
+        notes: Vec::new(),
         distance_percentile: Some(0.91),
         n_subtype: Some(156),
         completeness: 0.3125,

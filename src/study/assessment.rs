@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::Decision;
+use crate::decide::Verdict;
 use crate::terms::{Estimate, Modality, Pseudonym, Subtype};
 
 /// One patient's complete assessment.
@@ -41,6 +43,10 @@ pub struct Assessment {
     pub contribution_base: Option<f64>,
     /// Cross-validated performance of each model, overall and in this patient's subtype.
     pub performance: Vec<Performance>,
+    /// Options after surgery, the chain to survival, missing tests: what the decision engine adds; absent where it was not
+    /// asked.
+    #[serde(default)]
+    pub decision: Option<Decision>,
     /// Sources of the evidence, as citations.
     pub sources: Vec<String>,
 }
@@ -133,25 +139,16 @@ pub struct ViewWeight {
     pub weight: f64,
 }
 
-/// Verdict of the applicability gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Inside the training data.
-    Applies,
-    /// Usable with the stated caution.
-    Caution,
-    /// The estimate is not shown as an answer.
-    DoesNotApply,
-}
-
 /// Whether the model applies to this patient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Applicability {
     /// The verdict.
     pub verdict: Verdict,
-    /// Every reason, as sentences; empty when it applies without remark.
+    /// Every reason for a verdict other than `applies`, as sentences, the gravest first.
     pub reasons: Vec<String>,
+    /// What changes nothing but should be known, as sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Share of the training patients that lie nearer to the centre of the training data than she does, 0 to 1.
     pub distance_percentile: Option<f64>,
     /// Number of training patients of her receptor subtype.

@@ -3,11 +3,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 
 use super::encoder::EncoderRefit;
-use super::estimator::Training;
 use super::evaluation::{Scored, auc_difference};
-use super::fit::{missing_groups, pick};
+use super::fit::{FoldModel, fit_fold, pick};
 use super::spec::SplitSpec;
-use super::{BinaryEvaluation, Error, Estimator, FusedTable, Progress, ResponseRows, ResponseSpec};
+use super::{BinaryEvaluation, Error, FusedTable, Progress, ResponseRows, ResponseSpec};
 use crate::fusion::{Design, Encoding};
 use crate::learn::DesignMatrix;
 use crate::stats::folds;
@@ -116,15 +115,15 @@ pub fn cross_validate(
 }
 
 /// One model of the outer evaluation.
-struct Task {
-    repeat: usize,
-    seed: u64,
-    inside: Vec<usize>,
-    outside: Vec<usize>,
+pub(super) struct Task {
+    pub(super) repeat: usize,
+    pub(super) seed: u64,
+    pub(super) inside: Vec<usize>,
+    pub(super) outside: Vec<usize>,
 }
 
 /// The outer splits of a specification; a patient is on one side of each.
-fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
+pub(super) fn splits(spec: &ResponseSpec, rows: &ResponseRows) -> Result<Vec<Task>, Error> {
     let evaluation = &spec.evaluation;
     let task = |at: usize, split: Split| Task {
         repeat: 0,
@@ -201,22 +200,7 @@ fn one_fold(
         }
         None => x,
     };
-    // Imputation, scaling and reduction are fitted on this fold's training rows.
-    let refitted;
-    let (design, x) = if spec.recipe.is_none() {
-        (design, x)
-    } else {
-        let training = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
-        let x = training.apply(&rows.table.frame)?;
-        refitted = (training, x);
-        (&refitted.0, &refitted.1)
-    };
-    let missing = missing_groups(spec, design);
-    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
-    let patients = pick(&rows.patient_numbers(), inside);
-    let n_refits = spec.evaluation.n_refits;
-    let training = Training { x: &xi, y: &yi, patients: &patients, missing: &missing, n_refits, seed };
-    let (estimator, _) = Estimator::fit(spec, &training, progress)?;
+    let FoldModel { x, estimator, missing } = fit_fold(spec, design, rows, x, inside, seed, progress)?;
     let columns: BTreeMap<&str, &Vec<usize>> =
         spec.missing.groups.iter().map(String::as_str).zip(&missing.groups).collect();
     blankings(spec)

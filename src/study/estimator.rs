@@ -1,7 +1,7 @@
 use super::fit::choose;
 use super::{Error, Family, Progress, ResponseSpec};
 use crate::learn::hierarchical::{HierarchicalArms, averaged_probability};
-use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, MissingGroups};
+use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, Margin, MissingGroups};
 use crate::stats::expit;
 use crate::terms::Estimate;
 
@@ -70,11 +70,18 @@ impl Estimator {
     /// # Errors
     /// As [`Estimator::estimates`].
     pub fn logits(&self, x: &DesignMatrix) -> Result<Vec<f64>, crate::learn::Error> {
-        let margins = match self {
-            Self::Boosted(bag) => bag.predict(x)?,
-            Self::Hierarchical(model) => model.predict(x)?,
-        };
-        Ok(margins.iter().map(|margin| margin.mean).collect())
+        Ok(self.margins(x)?.iter().map(|margin| margin.mean).collect())
+    }
+
+    /// Mean and standard deviation of the logit of every row.
+    ///
+    /// # Errors
+    /// As [`Estimator::estimates`].
+    pub fn margins(&self, x: &DesignMatrix) -> Result<Vec<Margin>, crate::learn::Error> {
+        match self {
+            Self::Boosted(bag) => bag.predict(x),
+            Self::Hierarchical(model) => model.predict(x),
+        }
     }
 
     /// Additive contributions of every column to the logit of every row, the base value last.
@@ -125,7 +132,7 @@ impl Estimator {
     }
 }
 
-fn interval(estimate: f64, margin: &crate::learn::Margin) -> Estimate {
+fn interval(estimate: f64, margin: &Margin) -> Estimate {
     Estimate {
         estimate,
         lower95: expit(margin.mean - 1.96 * margin.std_dev),

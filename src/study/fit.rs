@@ -1,5 +1,8 @@
+use std::borrow::Cow;
+
 use polars::prelude::IdxCa;
 
+use super::estimator::Training;
 use super::{Error, Estimator, FusedTable, Progress, ResponseSpec};
 use crate::fusion::Design;
 use crate::learn::{BoostedBag, BoostedParams, DesignMatrix, MissingGroups};
@@ -151,6 +154,40 @@ pub(super) fn choose(
         }
     }
     Ok(best.1)
+}
+
+/// A model fitted on the training rows of one fold, and the matrix of all rows as that fold encodes it.
+pub(super) struct FoldModel<'a> {
+    pub(super) x: Cow<'a, DesignMatrix>,
+    pub(super) estimator: Estimator,
+    pub(super) missing: MissingGroups,
+}
+
+/// Fits recipe, settings and estimator on the rows `inside` a fold; `x` is the matrix of all rows where no recipe is fitted.
+///
+/// # Errors
+/// What fitting refuses, [`Error::Interrupted`].
+pub(super) fn fit_fold<'a>(
+    spec: &ResponseSpec,
+    design: &Design,
+    rows: &ResponseRows,
+    x: &'a DesignMatrix,
+    inside: &[usize],
+    seed: u64,
+    progress: &dyn Progress,
+) -> Result<FoldModel<'a>, Error> {
+    let (missing, x) = if spec.recipe.is_none() {
+        (missing_groups(spec, design), Cow::Borrowed(x))
+    } else {
+        let fitted = design.fitted_on(&rows.at(inside)?.table.frame, &spec.recipe)?;
+        (missing_groups(spec, &fitted), Cow::Owned(fitted.apply(&rows.table.frame)?))
+    };
+    let (xi, yi) = (x.select(inside), pick(&rows.y, inside));
+    let patients = pick(&rows.patient_numbers(), inside);
+    let n_refits = spec.evaluation.n_refits;
+    let training = Training { x: &xi, y: &yi, patients: &patients, missing: &missing, n_refits, seed };
+    let (estimator, _) = Estimator::fit(spec, &training, progress)?;
+    Ok(FoldModel { x, estimator, missing })
 }
 
 /// Rows outside and inside a fold: (training, test).

@@ -4,12 +4,14 @@
 //! synthetic cohort and the demo that runs all of them. May import F0 to F4 and `decide`. Deliberately absent:
 //! wording and layout (`report`), argument parsing and printing (`cli`).
 
+mod applies;
 mod assess;
 mod assessment;
 mod check;
 pub mod classical;
 mod compare;
 mod cross_validate;
+pub mod decision;
 mod digest;
 mod embedding;
 mod encoder;
@@ -22,19 +24,23 @@ mod fused_table;
 mod ingest;
 mod model;
 mod model_explanation;
+pub mod policy;
 mod predict;
 mod predict_breast;
 mod progress;
 mod recipe;
+mod record;
 mod registry;
 pub mod simulate;
 mod spec;
+mod survival_baseline;
 mod train;
 
+pub use crate::decide::Verdict;
 pub use assess::{AssessRequest, AssessedCohort, assess_cohort};
 pub use assessment::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
-    OptionEstimate, Performance, Verdict, ViewWeight,
+    OptionEstimate, Performance, ViewWeight,
 };
 pub use check::{CheckReport, Explanation, check, explain};
 pub use compare::{
@@ -59,6 +65,11 @@ pub use predict::{Prediction, PredictionTable, evaluate_model, predict};
 pub use predict_breast::{PredictVersion, predict_breast};
 pub use progress::{Progress, Silent};
 pub use recipe::{fit_signature_scaling, read_signature_scaling, recipe, write_design};
+pub use record::clinical_records;
 pub use registry::{Finding, ListedModel, ModelFiles, Models};
-pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec};
+pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec, SplitSpec};
+pub use survival_baseline::{
+    ModelFigures, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
+    expression_features, open_survival, train_survival,
+};
 pub use train::{Trained, train};

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::fused_table::Origin;
 use super::registry::{ModelFiles, Models};
 use super::{BinaryEvaluation, Error, Estimator, ResponseSpec, RowHashes};
-use crate::decide::{Evidence, OptionSet, Reference};
+use crate::decide::{Evidence, OptionSet, PopulationRules, Reference, TestPrior};
 use crate::fusion::Design;
 use crate::learn::BoostedParams;
 use crate::terms::PatientId;
@@ -68,6 +68,10 @@ pub struct ResponseModel {
     pub estimator: Estimator,
     /// The training population in aggregate.
     pub reference: Reference,
+    /// Joint distribution of the inputs, from which the result of a missing test is drawn; absent in older models.
+    pub test_prior: Option<TestPrior>,
+    /// Whom the model is for.
+    pub population: PopulationRules,
     /// Outcome counts by subtype and option.
     pub evidence: Evidence,
     /// Cross-validated performance.
@@ -106,6 +110,11 @@ impl ResponseModel {
         Ok(Self {
             estimator: Estimator::decode(manifest.spec.family, bytes("weights.json")?)?,
             reference: read(bytes("reference.json")?).map_err(|error| broken("reference.json", error))?,
+            test_prior: match files.files.get("test_prior.json") {
+                Some(bytes) => Some(read(bytes).map_err(|error| broken("test_prior.json", error))?),
+                None => None,
+            },
+            population: super::applies::population(manifest.spec.applies_to.as_deref())?,
             evidence: read(bytes("evidence.json")?).map_err(|error| broken("evidence.json", error))?,
             metrics: read(bytes("metrics.json")?).map_err(|error| broken("metrics.json", error))?,
             manifest_sha256: files.manifest_sha256.clone(),

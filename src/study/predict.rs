@@ -1,9 +1,10 @@
 use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 
+use super::applies::{Gates, sentences};
 use super::evaluation::Scored;
 use super::fit::pick;
 use super::{BinaryEvaluation, Error, FusedTable, ResponseModel, ResponseRows, Verdict};
-use crate::decide::{Gate, MIN_COMPARABLE};
+use crate::decide::MIN_COMPARABLE;
 use crate::learn::DesignMatrix;
 use crate::terms::{Estimate, Subtype};
 
@@ -65,13 +66,12 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
     let patients = table.patients()?;
     let subtypes = table.subtypes()?;
     let x = model.design.apply(&table.frame)?;
-    let gates = gates(model, &x)?;
+    let gates = Gates::of(model, table, &x)?;
     let options: Vec<Option<&crate::decide::TreatmentOption>> = match &model.options {
         Some(set) if !received => set.options.iter().map(Some).collect(),
         _ => vec![None],
     };
     let arms = table.texts("arm")?;
-    let sexes = table.texts("sex")?;
     let mut by_option = Vec::new();
     for option in &options {
         let x = match option {
@@ -83,10 +83,9 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
     let mut result = PredictionTable { patient_ids: Vec::new(), predictions: Vec::new() };
     for (row, patient) in patients.iter().enumerate() {
         let subtype = subtypes.get(row).copied().flatten();
-        let gate = gates.get(row);
-        let male = sexes.get(row).and_then(Option::as_deref) == Some("male");
-        let seen = model.has_seen(patient);
-        let verdict = verdict_of(gate, subtype, male, seen);
+        let applicability = gates.applicability(model, row, (subtype, patient), &[]);
+        let verdict = applicability.verdict;
+        let remark = sentences(&applicability).0.join(" ");
         for (option, estimates) in options.iter().zip(&by_option) {
             let arm = arms.get(row).and_then(Option::as_deref);
             let id = option.map_or(arm.unwrap_or(""), |option| option.id.as_str()).to_owned();
@@ -99,7 +98,7 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
                 estimate: estimates.get(row).copied().filter(|_| shown),
                 supported: support.is_ok(),
                 applicability: word(verdict),
-                reason: support.err().unwrap_or_else(|| remark(gate, verdict, subtype, male, seen)),
+                reason: support.err().unwrap_or_else(|| remark.clone()),
             });
         }
     }
@@ -131,10 +130,6 @@ pub(super) fn with_arm(x: &DesignMatrix, arm: &str) -> DesignMatrix {
     x
 }
 
-pub(super) fn gates(model: &ResponseModel, x: &DesignMatrix) -> Result<Vec<Gate>, Error> {
-    (0..x.n_rows).map(|row| Ok(model.reference.gate(&x.names, x.row(row))?)).collect()
-}
-
 /// Whether enough comparable patients received the option; the reason when not.
 pub(super) fn support_of(model: &ResponseModel, subtype: Option<Subtype>, option: Option<&str>) -> Result<(), String> {
     let Some(subtype) = subtype else {
@@ -156,39 +151,12 @@ pub(super) fn support_of(model: &ResponseModel, subtype: Option<Subtype>, option
     }
 }
 
-/// Whether a model applies to a row: the one place where this is decided, for tables and for reports.
-pub(super) fn verdict_of(gate: Option<&Gate>, subtype: Option<Subtype>, male: bool, seen: bool) -> Verdict {
-    if subtype.is_none() || male || gate.is_some_and(|gate| gate.far_outside) {
-        return Verdict::DoesNotApply;
-    }
-    let unusual =
-        gate.is_some_and(|gate| gate.percentile >= 0.99 || gate.often_out_of_range || !gate.unseen_missing.is_empty());
-    if seen || unusual { Verdict::Caution } else { Verdict::Applies }
-}
-
 /// The word of a verdict in the predictions table.
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Applies => "applies",
         Verdict::Caution => "caution",
         Verdict::DoesNotApply => "does_not_apply",
-    }
-}
-
-/// What weakens or prevents the numbers of a row, in a few words; empty when nothing.
-fn remark(gate: Option<&Gate>, verdict: Verdict, subtype: Option<Subtype>, male: bool, seen: bool) -> String {
-    match gate {
-        _ if verdict == Verdict::Applies => String::new(),
-        _ if subtype.is_none() => "hormone receptor or HER2 status is unknown".to_owned(),
-        _ if male => "the training patients were all women".to_owned(),
-        Some(gate) if gate.far_outside => "unlike the training data".to_owned(),
-        _ if seen => "a training patient of the model: it has seen her outcome".to_owned(),
-        Some(gate) => format!(
-            "{} inputs out of range, {} missing that training always had",
-            gate.out_of_range.len(),
-            gate.unseen_missing.len()
-        ),
-        None => String::new(),
     }
 }
 

@@ -53,6 +53,7 @@ struct Columns {
     nodes: Numbers,
     ki67: Numbers,
     oncotype: Numbers,
+    er_pct: Numbers,
     heart_dose: Numbers,
 }
 
@@ -100,6 +101,7 @@ impl Columns {
             nodes: numbers("nodes_positive")?,
             ki67: numbers("ki67_pct")?,
             oncotype: numbers("oncotype_rs")?,
+            er_pct: numbers("er_pct")?,
             heart_dose: numbers("heart_dose_gy")?,
         })
     }
@@ -138,6 +140,9 @@ impl Columns {
                 _ => None,
             }),
             er: word(&self.er).and_then(|level| receptor(&level)),
+            er_pct: number(&self.er_pct),
+            her2_ihc: None,
+            her2_ish_amplified: None,
             pr: word(&self.pr).and_then(|level| receptor(&level)),
             hr_positive: flag(&self.hr),
             her2: word(&self.her2_status)

@@ -26,6 +26,9 @@ pub struct ResponseSpec {
     /// Options file whose ids the column `arm` holds; without it the model has no options.
     #[serde(default)]
     pub options: Option<String>,
+    /// Population file (`data-schemas/populations`) whose rules say to whom the model applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies_to: Option<String>,
     /// Seed of everything drawn at random.
     pub seed: u64,
     /// Feature groups: name to columns of the fused table.

@@ -12,7 +12,7 @@ use super::{
     BinaryEvaluation, Error, Estimator, FittedResponse, FusedTable, Progress, ResponseRows, ResponseSpec, RowHashes,
     cross_validate,
 };
-use crate::decide::{Evidence, Reference};
+use crate::decide::{Evidence, Reference, TestPrior};
 use crate::fusion::{Design, Encoding};
 use crate::terms::Estimate;
 
@@ -60,16 +60,11 @@ pub fn train(
     };
     let fitted = fit_all(spec, &rows, progress)?;
     let x = fitted.design.apply(&rows.table.frame)?;
-    let keep: Vec<usize> = (0..x.n_features())
-        .filter(|&at| {
-            fitted
-                .design
-                .columns
-                .get(at)
-                .is_some_and(|column| column.source != "arm" && !matches!(column.encoding, Encoding::Component(_)))
-        })
-        .collect();
-    let reference = Reference::fit(&x, &keep)?;
+    let groups = described(&fitted.design);
+    let keep: Vec<usize> = groups.iter().flat_map(|(_, columns)| columns.iter().copied()).collect();
+    let reference = Reference::fit(&x, &groups, spec.seed)?;
+    let test_prior = TestPrior::fit(&x, &keep, &rows.subtypes)?;
+    super::applies::population(spec.applies_to.as_deref())?;
     let arms = rows.table.texts("arm")?;
     let counted: Vec<_> = rows
         .subtypes
@@ -86,6 +81,7 @@ pub fn train(
         ("weights.json".to_owned(), fitted.estimator.encode()?),
         ("design.json".to_owned(), json(&fitted.design)?),
         ("reference.json".to_owned(), json(&reference)?),
+        ("test_prior.json".to_owned(), json(&test_prior)?),
         ("evidence.json".to_owned(), json(&evidence)?),
         ("metrics.json".to_owned(), json(&stored)?),
         ("card.md".to_owned(), card(spec, &rows, &stored, &fitted, &encoders).into_bytes()),
@@ -127,6 +123,21 @@ fn fit_all(spec: &ResponseSpec, rows: &ResponseRows, progress: &dyn Progress) ->
     let (estimator, params) = Estimator::fit(spec, &training, progress)?;
     progress.step("fitting on all rows", 1, 1);
     Ok(FittedResponse { design, estimator, params })
+}
+
+/// The design's columns that describe a patient, by feature group: no arm, no component of an embedding.
+pub(super) fn described(design: &Design) -> Vec<(String, Vec<usize>)> {
+    let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
+    for (at, column) in design.columns.iter().enumerate() {
+        if column.source == "arm" || matches!(column.encoding, Encoding::Component(_)) {
+            continue;
+        }
+        match groups.iter_mut().find(|(name, _)| *name == column.group) {
+            Some((_, columns)) => columns.push(at),
+            None => groups.push((column.group.clone(), vec![at])),
+        }
+    }
+    groups
 }
 
 /// The encoders behind the design's embedding columns, with their training patients.

@@ -18,7 +18,7 @@ mod survival;
 mod tests;
 
 pub use applies::{Assumed, FromRecord};
-pub use gains::{Gain, gains};
+pub use gains::{Gain, gain_over, gains};
 pub use inputs::{Detection, Endocrine, Generation, InputPart, PredictInputs, Treatments, Version};
 pub use options::{Chosen, OPTION_COLUMNS};
 pub use survival::{surgery_only, survival};

@@ -8,11 +8,13 @@ use std::path::PathBuf;
 
 use self::imaging::imaging_rows;
 use self::row::Context;
-use super::predict::{gates, interval_estimates, support_of, with_arm};
+use super::applies::Gates;
+use super::decision::DecisionEngine;
+use super::predict::{interval_estimates, support_of, with_arm};
 use super::{
     Assessment, BinaryEvaluation, Error, FusedTable, ModelIdentity, Performance, PseudonymKey, ResponseModel, Verdict,
+    expression_features,
 };
-use crate::decide::Gate;
 use crate::fusion::{FuseOptions, FusionReport, fuse};
 use crate::learn::DesignMatrix;
 use crate::schema::CohortDefinition;
@@ -29,6 +31,8 @@ pub struct AssessRequest {
     pub embeddings: Vec<PathBuf>,
     /// Models; the first leads.
     pub models: Vec<ResponseModel>,
+    /// What decides beside the models.
+    pub engine: Option<DecisionEngine>,
     /// Key of the pseudonyms.
     pub key: PseudonymKey,
     /// True: rows that break a rule are left out and listed instead of refusing the cohort.
@@ -69,11 +73,11 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
     };
     let images = imaging_rows(&request.embeddings)?;
     let patients = table.patients()?;
+    let expression = expression_features(&table)?;
     let subtypes = table.subtypes()?;
     let visits = table.texts("visit")?;
     let arms = table.texts("arm")?;
     let scores = request.models.iter().map(|model| Scores::of(model, &table)).collect::<Result<Vec<_>, Error>>()?;
-    let sexes = table.texts("sex")?;
     let wanted: Vec<(usize, &PatientId)> = patients
         .iter()
         .enumerate()
@@ -91,19 +95,13 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
         let subtype = subtypes.get(row).copied().flatten();
         let received = arms.get(row).cloned().flatten();
         let visit = visits.get(row).cloned().flatten().unwrap_or_default();
-        let context = Context {
-            request,
-            lead,
-            scores: &scores,
-            row,
-            subtype,
-            male: sexes.get(row) == Some(&Some("male".into())),
-            seen: request.models.iter().any(|model| model.has_seen(patient)),
-        };
+        let context = Context { request, lead, scores: &scores, row, subtype, patient };
         let inputs = context.inputs(&table)?;
-        let applicability = context.applicability(&inputs)?;
+        let imaging = context.imaging(images.get(&(patient.clone(), visit.clone())));
+        let applicability = context.applicability(&inputs, &imaging);
         let options = context.options(applicability.verdict)?;
         let explained = explained(row);
+        let decision = context.decision(&expression, &options, explained.as_deref(), applicability.verdict)?;
         let (contributions, contribution_base) = match (&explained, moved.get(&row)) {
             (Some(option), Some(shap)) if applicability.verdict != Verdict::DoesNotApply => {
                 (context.contributions(option, shap, &inputs), shap.last().copied())
@@ -119,7 +117,7 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
                 regimen_version: env!("CARGO_PKG_VERSION").to_owned(),
                 models: request.models.iter().map(identity).collect(),
                 subtype,
-                imaging: context.imaging(images.get(&(patient.clone(), visit.clone()))),
+                imaging,
                 visit,
                 inputs,
                 applicability,
@@ -130,6 +128,7 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
                 contributions,
                 contribution_base,
                 performance: request.models.iter().flat_map(|model| performance(model, subtype)).collect(),
+                decision,
                 sources: sources(request),
             },
         ));
@@ -171,14 +170,14 @@ fn shap_by_row(
 /// One model's matrix and gate on the whole table, and its estimates per option.
 struct Scores {
     x: DesignMatrix,
-    gates: Vec<Gate>,
+    gates: Gates,
     by_option: HashMap<String, Vec<Estimate>>,
 }
 
 impl Scores {
     fn of(model: &ResponseModel, table: &FusedTable) -> Result<Self, Error> {
         let x = model.design.apply(&table.frame)?;
-        let gates = gates(model, &x)?;
+        let gates = Gates::of(model, table, &x)?;
         let mut by_option = HashMap::new();
         for option in model.options.iter().flat_map(|set| &set.options) {
             by_option.insert(option.id.clone(), interval_estimates(model, &with_arm(&x, &option.id))?);

@@ -1,15 +1,19 @@
 use polars::prelude::AnyValue;
 
 use super::{AssessRequest, Scores};
-use crate::decide::{Gate, TreatmentOption};
+use crate::decide::baseline::ExpressionFeatures;
+use crate::decide::{Gate, ImageFinding, MissingTests, TestSettings, TestValue, TreatmentOption};
 use crate::schema::{Dictionary, Value};
 use crate::stats::beta_interval;
-use crate::study::predict::{support_of, verdict_of};
+use crate::study::applies::{label_of, sentences};
+use crate::study::decision::{Decision, Response};
+use crate::study::predict::{support_of, with_arm};
+use crate::study::train::described;
 use crate::study::{
     Applicability, Contribution, Error, FusedTable, ImagingInput, Input, InputState, ObservedRate, OptionEstimate,
     ResponseModel, Verdict,
 };
-use crate::terms::{Modality, Subtype};
+use crate::terms::{Modality, PatientId, Subtype};
 
 /// One row under assessment.
 pub(super) struct Context<'a> {
@@ -18,13 +22,12 @@ pub(super) struct Context<'a> {
     pub(super) scores: &'a [Scores],
     pub(super) row: usize,
     pub(super) subtype: Option<Subtype>,
-    pub(super) male: bool,
-    pub(super) seen: bool,
+    pub(super) patient: &'a PatientId,
 }
 
 impl Context<'_> {
     fn gate(&self) -> Option<&Gate> {
-        self.scores.first().and_then(|scores| scores.gates.get(self.row))
+        self.scores.first().and_then(|scores| scores.gates.gate(self.row))
     }
 
     pub(super) fn inputs(&self, table: &FusedTable) -> Result<Vec<Input>, Error> {
@@ -92,57 +95,76 @@ impl Context<'_> {
             .map_or_else(|| "not in this cohort's files".to_owned(), |file| file.path.clone())
     }
 
-    pub(super) fn applicability(&self, inputs: &[Input]) -> Result<Applicability, Error> {
-        let mut reasons = Vec::new();
-        let verdict = verdict_of(self.gate(), self.subtype, self.male, self.seen);
+    pub(super) fn applicability(&self, inputs: &[Input], imaging: &[ImagingInput]) -> Applicability {
         let given = inputs.iter().filter(|input| input.state != InputState::Missing).count();
-        if self.subtype.is_none() {
-            reasons.push("Hormone receptor or HER2 status is unknown; the model needs both.".to_owned());
-        }
-        if self.male {
-            reasons.push("The training patients were all women.".to_owned());
-        }
-        if self.seen {
-            reasons.push(
-                "She is one of the model's training patients: the estimate has seen her outcome and is no evidence of \
-                 what the model can do."
-                    .to_owned(),
-            );
-        }
-        if let Some(gate) = self.gate() {
-            if gate.often_out_of_range {
-                let names: Vec<String> = gate.out_of_range.iter().map(|name| label_of(name)).collect();
-                reasons.push(format!(
-                    "More inputs than usual lie outside the range of 98 % of the training patients: {}.",
-                    names.join(", ")
-                ));
-            }
-            if !gate.unseen_missing.is_empty() {
-                let missing = match gate.unseen_missing.as_slice() {
-                    [one] => format!("An input is missing: {}", label_of(one)),
-                    several => format!("{} inputs are missing", several.len()),
-                };
-                reasons.push(format!(
-                    "{missing}; nearly every training patient had them. The estimate rests on the other inputs."
-                ));
-            }
-            if gate.percentile >= 0.99 && !gate.far_outside {
-                reasons.push("Farther from the centre of the training data than 99 % of its patients.".to_owned());
-            }
-            if gate.far_outside {
-                reasons.push(format!(
-                    "Unlike the training data: her inputs lie {:.1} times as far from its centre as its farthest patient.",
-                    gate.distance / self.lead.reference.distance_percentiles.last().copied().unwrap_or(f64::INFINITY)
-                ));
-            }
-        }
-        Ok(Applicability {
-            verdict,
+        let findings = self.image_findings(imaging);
+        let found = self
+            .scores
+            .first()
+            .map(|scores| scores.gates.applicability(self.lead, self.row, (self.subtype, self.patient), &findings));
+        let (reasons, notes) = found.as_ref().map(sentences).unwrap_or_default();
+        Applicability {
+            verdict: found.map_or(Verdict::DoesNotApply, |found| found.verdict),
             reasons,
+            notes,
             distance_percentile: self.gate().map(|gate| gate.percentile),
             n_subtype: self.subtype.map(|subtype| self.lead.evidence.n_subtype(subtype)),
             completeness: if inputs.is_empty() { 0.0 } else { given as f64 / inputs.len() as f64 },
-        })
+        }
+    }
+
+    /// Quality findings of the modalities that the lead model reads.
+    fn image_findings(&self, imaging: &[ImagingInput]) -> Vec<ImageFinding> {
+        let used = imaging.iter().filter(|input| self.lead_reads(input.modality));
+        let finding = |input: &ImagingInput, words: &String| ImageFinding {
+            modality: input.modality,
+            code: words.split(' ').next().unwrap_or("").to_owned(),
+            words: words.clone(),
+        };
+        used.flat_map(|input| input.quality.iter().map(move |words| finding(input, words))).collect()
+    }
+
+    fn lead_reads(&self, modality: Modality) -> bool {
+        let column = format!("{}_emb", modality.as_str());
+        self.lead.design.columns.iter().any(|design| design.source == column)
+    }
+
+    /// What the decision engine adds, where the request has one.
+    pub(super) fn decision(
+        &self,
+        expression: &[ExpressionFeatures],
+        options: &[OptionEstimate],
+        explained: Option<&str>,
+        verdict: Verdict,
+    ) -> Result<Option<Decision>, Error> {
+        let (Some(engine), Some(scores)) = (&self.request.engine, self.scores.first()) else { return Ok(None) };
+        let Some(record) = scores.gates.record(self.row) else { return Ok(None) };
+        let estimate = options.iter().find(|option| Some(option.id.as_str()) == explained).and_then(|o| o.estimate);
+        let response =
+            explained.zip(estimate).map(|(option, estimate)| Response { option: option.to_owned(), estimate });
+        let tests = if verdict == Verdict::DoesNotApply { Vec::new() } else { self.missing_tests(scores, options)? };
+        let expression = expression.get(self.row).copied().unwrap_or_default();
+        Ok(Some(engine.decide(record, &expression, response.as_ref(), tests)?))
+    }
+
+    /// What each absent group of inputs could change in the lead model's estimates.
+    fn missing_tests(&self, scores: &Scores, options: &[OptionEstimate]) -> Result<Vec<TestValue>, Error> {
+        let Some(prior) = &self.lead.test_prior else { return Ok(Vec::new()) };
+        let tests = described(&self.lead.design);
+        let supported: Vec<(String, bool)> =
+            options.iter().map(|option| (option.id.clone(), option.estimate.is_some())).collect();
+        let asked = MissingTests {
+            prior,
+            names: &scores.x.names,
+            row: scores.x.row(self.row),
+            subtype: self.subtype,
+            tests: &tests,
+            options: &supported,
+            settings: TestSettings::default(),
+        };
+        let values = asked
+            .values(|x| options.iter().map(|option| self.lead.estimator.margins(&with_arm(x, &option.id))).collect())?;
+        Ok(values)
     }
 
     pub(super) fn options(&self, verdict: Verdict) -> Result<Vec<OptionEstimate>, Error> {
@@ -223,10 +245,6 @@ impl Context<'_> {
     }
 
     pub(super) fn imaging(&self, studies: Option<&Vec<ImagingInput>>) -> Vec<ImagingInput> {
-        let lead_uses = |modality: Modality| {
-            let column = format!("{}_emb", modality.as_str());
-            self.lead.design.columns.iter().any(|design| design.source == column)
-        };
         Modality::ALL
             .into_iter()
             .map(|modality| {
@@ -244,7 +262,7 @@ impl Context<'_> {
                         picture: None,
                     });
                 if input.available {
-                    input.note = if lead_uses(modality) {
+                    input.note = if self.lead_reads(modality) {
                         "Its embedding is an input of the model.".to_owned()
                     } else {
                         "Embedded; not an input of the lead model: no gain over the tables has been shown.".to_owned()
@@ -263,13 +281,5 @@ fn checked_value(cell: &AnyValue<'_>) -> Option<Value> {
         AnyValue::String(word) => Some(Value::Level((*word).to_owned())),
         AnyValue::StringOwned(word) => Some(Value::Level(word.to_string())),
         _ => None,
-    }
-}
-
-fn label_of(column: &str) -> String {
-    match (Dictionary::compiled().column(column), column.strip_suffix("_emb")) {
-        (Some(column), _) => column.label.clone(),
-        (None, Some(modality)) => format!("{modality} image embedding"),
-        (None, None) => column.to_owned(),
     }
 }

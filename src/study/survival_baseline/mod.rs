@@ -61,6 +61,13 @@ impl SurvivalSpec {
         Ok(spec)
     }
 
+    /// True for the text of a specification of this kind.
+    #[must_use]
+    pub fn is_one(text: &str) -> bool {
+        text.parse::<toml::Table>()
+            .is_ok_and(|table| table.get("family").and_then(toml::Value::as_str) == Some("survival_baseline"))
+    }
+
     /// The options of the fit.
     #[must_use]
     pub fn options(&self) -> BaselineOptions {

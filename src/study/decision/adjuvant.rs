@@ -1,0 +1,168 @@
+use super::{
+    AdjuvantBranch, AdjuvantOption, DecisionEngine, HORIZONS, ListedOption, OutlookAt, SurvivalOutlook, predict,
+};
+use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures};
+use crate::decide::benefit::{Baseline, Engine};
+use crate::decide::branches::{Assumption, Branch};
+use crate::decide::options::{Class, Truth};
+use crate::decide::sources::{Column, Empty, from_benefit, three_columns};
+use crate::decide::{CauseHazards, ClinicalRecord, Facts, Fates, Verdict};
+use crate::stats::quantile;
+use crate::study::Error;
+use crate::terms::Estimate;
+
+/// Year at which the three sources are compared.
+const COMPARED_YEAR: f64 = 10.0;
+
+/// One record under assumed states.
+pub(super) struct Context<'a> {
+    pub(super) engine: &'a DecisionEngine,
+    pub(super) record: ClinicalRecord,
+    pub(super) expression: &'a ExpressionFeatures,
+    /// Size and nodes are those of a tumour treated, or to be treated, before surgery.
+    pub(super) before_surgery: bool,
+    /// The review found an impossible combination.
+    pub(super) refused: bool,
+}
+
+/// Options after surgery under one set of assumed states.
+pub(super) fn branch(
+    context: &Context<'_>,
+    receptors: Vec<Assumption>,
+    response: Branch,
+) -> Result<AdjuvantBranch, Error> {
+    let set = &context.engine.adjuvant;
+    let (survival, prediction) = survival(context)?;
+    let (mut predict, inputs) = predict::outlook(&context.record);
+    if context.refused {
+        predict.outside.push("the record holds an impossible combination".to_owned());
+    }
+    let baseline = match &prediction {
+        Some(prediction) => {
+            let draws = prediction.draws.iter().map(|draw| draw.recalibrated()).collect();
+            Some(Baseline::surgery_only(prediction.recalibrated.clone(), draws)?)
+        }
+        None => None,
+    };
+    let gains = match &baseline {
+        Some(baseline) => Some(Engine::new(set, &context.record, baseline, context.engine.assumptions)?),
+        None => None,
+    };
+    let mut options = Vec::new();
+    for listed in set.listed(&context.record, Branch::AsRecorded) {
+        let option = listed.option;
+        let beside = beside(context, option.effects.iter().flat_map(|effect| &effect.requires).copied());
+        let open = listed.eligibility.overall != Truth::NotMet && option.class != Class::Surgery;
+        let benefit = gains.as_ref().filter(|_| open).map(|gains| {
+            let reference: Vec<&str> = beside.iter().map(String::as_str).collect();
+            let plan: Vec<&str> = reference.iter().copied().chain([option.id.as_str()]).collect();
+            gains.benefit(&plan, &reference)
+        });
+        let regimen = match (&benefit, &survival.absent) {
+            (Some(benefit), _) => from_benefit(benefit, COMPARED_YEAR, survival.model.as_deref().unwrap_or("")),
+            (None, Some(why)) => Column::Empty(Empty::ModelDoesNotApply { why: why.clone() }),
+            (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed to her".to_owned() }),
+        };
+        let of_predict = if open {
+            predict::column(&predict, inputs.as_ref(), set, &option.id, &beside)
+        } else {
+            Column::Empty(Empty::PredictNotComputed { why: "the option is closed to her".to_owned() })
+        };
+        let sources = three_columns(option, &context.record, regimen, of_predict);
+        options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, benefit, sources });
+    }
+    Ok(AdjuvantBranch { receptors, response, survival, predict, options })
+}
+
+/// The first open option of every class that the trials of an option gave to both sides.
+fn beside(context: &Context<'_>, classes: impl Iterator<Item = Class>) -> Vec<String> {
+    let set = &context.engine.adjuvant;
+    let mut ids: Vec<String> = Vec::new();
+    for class in classes {
+        let open = set
+            .options
+            .iter()
+            .find(|option| option.class == class && set.eligibility(option, &context.record).overall == Truth::Met);
+        if let Some(option) = open.filter(|option| !ids.contains(&option.id)) {
+            ids.push(option.id.clone());
+        }
+    }
+    ids
+}
+
+/// Survival after surgery alone by the survival baseline, with the prediction behind it where it applies.
+fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePrediction>), Error> {
+    let mut outlook = SurvivalOutlook {
+        model: None,
+        applicability: None,
+        absent: None,
+        raw: Vec::new(),
+        recalibrated: Vec::new(),
+        era: String::new(),
+        imputed: Vec::new(),
+    };
+    let Some((model, baseline)) = &context.engine.baseline else {
+        outlook.absent = Some("no survival baseline is promoted in this registry".to_owned());
+        return Ok((outlook, None));
+    };
+    let applicability = Facts {
+        gate: None,
+        record: &context.record,
+        subgroup: None,
+        rules: &context.engine.population,
+        findings: &[],
+        training_patient: false,
+    }
+    .applicability();
+    outlook.model = Some(model.clone());
+    outlook.era.clone_from(&baseline.era.source);
+    let applies = applicability.verdict != Verdict::DoesNotApply;
+    outlook.absent = [
+        (context.refused, "the record holds an impossible combination"),
+        (!applies, "the survival model was not made for this patient"),
+        (
+            context.before_surgery,
+            "its women had surgery first: size and nodes before or after treatment are not theirs, and year 0 is another",
+        ),
+        (context.record.age_years.is_none(), "age is not recorded"),
+        (context.record.er_positive().is_none(), "the oestrogen receptor is not recorded"),
+    ]
+    .into_iter()
+    .find_map(|(holds, why)| holds.then(|| why.to_owned()));
+    outlook.applicability = Some(applicability);
+    if outlook.absent.is_some() {
+        return Ok((outlook, None));
+    }
+    let prediction = baseline.hazards(&context.record, context.expression)?;
+    let raw: Vec<CauseHazards> = prediction.draws.iter().map(|draw| draw.raw.clone()).collect();
+    let recalibrated: Vec<CauseHazards> = prediction.draws.iter().map(|draw| draw.recalibrated()).collect();
+    outlook.raw = at_horizons(&prediction.raw, &raw)?;
+    outlook.recalibrated = at_horizons(&prediction.recalibrated, &recalibrated)?;
+    outlook.imputed.clone_from(&prediction.imputed);
+    Ok((outlook, Some(prediction)))
+}
+
+/// The fates without treatment at the years shown, with the spread of the draws as interval.
+fn at_horizons(point: &CauseHazards, draws: &[CauseHazards]) -> Result<Vec<OutlookAt>, Error> {
+    let untreated = |hazards: &CauseHazards| hazards.fates(|_| 0.0, |_| 0.0);
+    let (point, draws) = (untreated(point), draws.iter().map(untreated).collect::<Vec<Fates>>());
+    let estimate = |curve: &dyn Fn(&Fates) -> f64| -> Result<Estimate, Error> {
+        let values: Vec<f64> = draws.iter().map(curve).collect();
+        let estimate = curve(&point);
+        if values.is_empty() {
+            return Ok(Estimate { estimate, lower95: estimate, upper95: estimate });
+        }
+        Ok(Estimate { estimate, lower95: quantile(&values, 0.025)?, upper95: quantile(&values, 0.975)? })
+    };
+    HORIZONS
+        .into_iter()
+        .map(|years| {
+            Ok(OutlookAt {
+                years,
+                alive: estimate(&|fates| fates.alive_at(years))?,
+                breast_death: estimate(&|fates| fates.at(&fates.breast_death, 0.0, years))?,
+                other_death: estimate(&|fates| fates.at(&fates.other_death, 0.0, years))?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,92 @@
+use super::{HORIZONS, OutlookAt, PredictOutlook, PredictVersionOutlook};
+use crate::decide::ClinicalRecord;
+use crate::decide::options::{Class, Endpoint, OptionSet};
+use crate::decide::predict_breast::{Endocrine, Generation, PredictInputs, Treatments, Version, gain_over, survival};
+use crate::decide::sources::{Cell, Column, Empty, Measured};
+use crate::terms::Estimate;
+
+/// Versions shown beside each other: the validated one and the one that is deployed.
+const SHOWN: [Version; 2] = [Version::V31, Version::V32];
+/// Year whose log hazard is taken apart.
+const PARTS_YEAR: u32 = 10;
+
+/// PREDICT's inputs of a record and what both versions say after surgery alone.
+pub(super) fn outlook(record: &ClinicalRecord) -> (PredictOutlook, Option<PredictInputs>) {
+    let from = PredictInputs::of_record(record);
+    let versions = from.inputs.iter().flat_map(|inputs| SHOWN.map(|version| version_outlook(inputs, version)));
+    let outlook = PredictOutlook {
+        versions: versions.collect(),
+        assumed: from.assumed.iter().map(|each| (each.input.to_owned(), each.value.to_owned())).collect(),
+        outside: from.outside,
+    };
+    (outlook, from.inputs)
+}
+
+fn version_outlook(inputs: &PredictInputs, version: Version) -> PredictVersionOutlook {
+    let fates = survival(inputs, version, &Treatments::default());
+    let exact = |value| Estimate { estimate: value, lower95: value, upper95: value };
+    let at = |years| OutlookAt {
+        years,
+        alive: exact(fates.alive_at(years)),
+        breast_death: exact(fates.at(&fates.breast_death, 0.0, years)),
+        other_death: exact(fates.at(&fates.other_death, 0.0, years)),
+    };
+    let parts = inputs.breast_parts(version, PARTS_YEAR);
+    PredictVersionOutlook {
+        version: version.to_string(),
+        validated: version == Version::V31,
+        surgery_only: HORIZONS.map(at).to_vec(),
+        parts: parts.iter().map(|part| (part.input.to_owned(), part.log_hazard)).collect(),
+    }
+}
+
+/// PREDICT's column for an option over what both sides receive, at ten years.
+pub(super) fn column(
+    outlook: &PredictOutlook,
+    inputs: Option<&PredictInputs>,
+    set: &OptionSet,
+    option: &str,
+    beside: &[String],
+) -> Column {
+    let why = || Column::Empty(Empty::PredictNotComputed { why: outlook.outside.join("; ") });
+    let Some(inputs) = inputs.filter(|_| outlook.outside.is_empty()) else { return why() };
+    let without = treatments(set, beside.iter().map(String::as_str));
+    let with = treatments(set, beside.iter().map(String::as_str).chain([option]));
+    let cells = SHOWN.map(|version| {
+        let (gain, range) = gain_over(inputs, version, &with, &without, 10.0);
+        Cell {
+            measured: Measured {
+                endpoint: Endpoint::Death,
+                pcr_definition: None,
+                at_years: Some(10.0),
+                as_difference: true,
+            },
+            value: range.unwrap_or(Estimate { estimate: gain, lower95: gain, upper95: gain }),
+            has_interval: range.is_some(),
+            std_error: None,
+            from: format!("PREDICT Breast {version}"),
+            verified: true,
+        }
+    });
+    Column::Numbers(cells.to_vec())
+}
+
+/// The set of treatments that PREDICT knows among the options named.
+fn treatments<'a>(set: &OptionSet, options: impl Iterator<Item = &'a str>) -> Treatments {
+    let mut all = Treatments::default();
+    for option in options.filter_map(|id| set.option(id)) {
+        match option.class {
+            Class::Radiotherapy => (all.radiotherapy, all.heart_exposed) = (true, true),
+            Class::Endocrine => all.endocrine = all.endocrine.or(Some(Endocrine::FiveYears)),
+            Class::ExtendedEndocrine => all.endocrine = Some(Endocrine::TenYears),
+            Class::Chemotherapy => {
+                let second = option.id.ends_with("2nd");
+                all.chemotherapy = Some(if second { Generation::Second } else { Generation::Third });
+            }
+            Class::AntiHer2 => all.trastuzumab = true,
+            Class::Bisphosphonate => all.bisphosphonate = true,
+            _ => {}
+        }
+    }
+    all
+}
