@@ -43,6 +43,7 @@ pub fn predict_comparator(
     n_repeats: usize,
     seed: u64,
 ) -> Result<PredictComparator, Error> {
+    rows.check()?;
     let (mut hazards, mut fates) = (vec![], vec![]);
     for (record, expression) in rows.records.iter().zip(&rows.expression) {
         let z = model.filled_inputs(record, expression)?;

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The log hazard of breast cancer death moves by slope × years × `strength`, that of other death by slope × years.
 /// The slopes were estimated in treated women, so a part of the trend is better treatment, which the options add again:
 /// `strength` 1 counts all of the trend as prognosis, 0 none (and recalibrates nothing of breast cancer). Neither is
-/// known to be right; one half is the midpoint, and draws range over `strength_range`.
+/// known to be right; one half is the midpoint, and draws range over `strength_range`. A check that the fit did not use:
+/// at one half, METABRIC's women have a mean 10-year risk after surgery alone near that which PREDICT 3.2 gives them
+/// (docs/studies.md).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EraRecalibration {

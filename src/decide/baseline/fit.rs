@@ -95,6 +95,7 @@ impl SurvivalBaseline {
     /// [`Error::Unrecorded`] for a row that [`BaselineRows::eligible`] would leave out, [`Error::TooFewEvents`],
     /// [`Error::NotConverged`], [`Error::Width`] when fewer than 90 % of the refits succeed, and [`Error::Stats`].
     pub fn fit(rows: &BaselineRows, options: &BaselineOptions) -> Result<Self, Error> {
+        rows.check()?;
         let ages: Vec<f64> = rows.records.iter().filter_map(|record| record.age_years).collect();
         let knots = four_knots(&ages)?;
         let age_knots = knots.ok_or(Error::Unrecorded { input: "age_years", expected: "ages that differ" })?;

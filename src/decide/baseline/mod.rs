@@ -18,6 +18,7 @@ mod effects;
 mod era;
 mod evaluate;
 mod fit;
+mod groups;
 mod hazard;
 mod impute;
 mod inputs;
@@ -33,10 +34,11 @@ pub use comparator::{PredictComparator, predict_comparator};
 pub use effects::{PERIOD_ENDS, Population, Treatment, TreatmentEffect, published_effects, received_log_hr};
 pub use era::{EraRecalibration, EraShift};
 pub use evaluate::{
-    CrossValidated, Discrimination, GroupCalibration, HORIZONS, Predicted, RepeatedPrediction, cross_validate,
-    discrimination, group_calibration, paired_discrimination,
+    CrossValidated, Discrimination, HORIZONS, Predicted, RepeatedPrediction, cross_validate, discrimination,
+    paired_discrimination,
 };
 pub use fit::{BaselineOptions, Draw, SurvivalBaseline};
+pub use groups::{GroupCalibration, group_calibration};
 pub use hazard::{LogHazard, N_STEPS, STEP_YEARS, grid};
 pub use impute::GaussianImputer;
 pub use inputs::{Column, ExpressionFeatures, Input, Intrinsic};

@@ -132,6 +132,6 @@ fn take_coefficients(model: &mut CauseModel, coef: &[f64], draw: &Draw) -> Resul
     if coef.len() != model.columns.len() || draw.breast_baselines.is_empty() || draw.other_baselines.is_empty() {
         return Err(Error::Width { what: "coefficients of a draw", expected: model.columns.len(), found: coef.len() });
     }
-    model.coef.copy_from_slice(coef);
+    model.coef = coef.to_vec();
     Ok(())
 }

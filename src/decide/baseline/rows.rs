@@ -48,18 +48,25 @@ impl BaselineRows {
         outcome: &CompetingRisks,
         effects: &[TreatmentEffect],
     ) -> Result<(Self, Vec<(Exclusion, usize)>), Error> {
-        for (what, found) in [("expression rows", expression.len()), ("outcomes", outcome.n_samples())] {
-            if found != records.len() {
-                return Err(Error::Width { what, expected: records.len(), found });
-            }
-        }
-        let reasons: Vec<Option<Exclusion>> = records.iter().map(|record| Self::exclusion(record, effects)).collect();
-        let kept: Vec<usize> = (0..records.len()).filter(|&row| reasons[row].is_none()).collect();
+        let all = Self { records, expression, outcome: outcome.clone() };
+        all.check()?;
+        let reasons: Vec<Option<Exclusion>> =
+            all.records.iter().map(|record| Self::exclusion(record, effects)).collect();
+        let kept: Vec<usize> = (0..all.n_samples()).filter(|&row| reasons[row].is_none()).collect();
         let mut found: Vec<Exclusion> = reasons.into_iter().flatten().collect();
         found.sort_unstable();
         let counts = found.chunk_by(|a, b| a == b).filter_map(|same| Some((*same.first()?, same.len()))).collect();
-        let rows = Self { outcome: outcome.clone(), records, expression }.select(&kept)?;
-        Ok((rows, counts))
+        Ok((all.select(&kept)?, counts))
+    }
+
+    /// Checks that every list has a row per woman.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (what, found) in [("expression rows", self.expression.len()), ("outcomes", self.outcome.n_samples())] {
+            if found != self.records.len() {
+                return Err(Error::Width { what, expected: self.records.len(), found });
+            }
+        }
+        Ok(())
     }
 
     /// The rows at those positions; a row may repeat.
