@@ -151,10 +151,11 @@ impl Design {
 
     /// The matrix of `frame` by column, rows in its order.
     ///
-    /// A source column that is absent from the frame, or present and null, is missing.
+    /// A source column that is absent from the frame, or present and null, is missing; so is a level of the dictionary that
+    /// training never saw.
     ///
     /// # Errors
-    /// [`Error::Schema`] with every column of another type, [`Error::Level`] for a level that training never saw.
+    /// [`Error::Schema`] with every column of another type, [`Error::Level`] for a level that the dictionary does not know either.
     pub fn apply_columns(&self, frame: &DataFrame) -> Result<Vec<Vec<f32>>, Error> {
         let wrong: Vec<Difference> =
             self.differences(frame).into_iter().filter(|difference| difference.found != "no such column").collect();

@@ -4,6 +4,7 @@ use polars::prelude::{Column, DataFrame, DataType};
 
 use super::{Encoding, Error};
 use crate::learn::PrincipalComponents;
+use crate::schema::{Dictionary, Kind};
 
 /// The values of one source column before imputation and scaling.
 pub(super) enum Raw {
@@ -44,10 +45,16 @@ fn flag(yes: bool) -> f32 {
     if yes { 1.0 } else { 0.0 }
 }
 
+/// True for a level that the dictionary knows of a column.
+pub(super) fn is_level(column: &str, text: &str) -> bool {
+    let kind = Dictionary::compiled().column(column).map(|column| &column.kind);
+    matches!(kind, Some(Kind::Level { levels }) if levels.iter().any(|level| level == text))
+}
+
 /// Reads a source column of a frame whose types have been checked.
 ///
 /// # Errors
-/// [`Error::Level`] for a level that is not in `levels`, [`Error::Frame`].
+/// [`Error::Level`] for a level that neither training nor the dictionary knows, [`Error::Frame`].
 pub(super) fn raw(
     frame: &DataFrame,
     source: &str,
@@ -62,14 +69,19 @@ pub(super) fn raw(
             let code: HashMap<&str, u16> = levels.iter().copied().zip(0..).collect();
             let mut codes = Vec::with_capacity(column.len());
             for (row, cell) in column.str()?.iter().enumerate() {
-                codes.push(match cell {
+                codes.push(match cell.map(|text| (text, code.get(text))) {
                     None => None,
-                    Some(text) => Some(*code.get(text).ok_or_else(|| Error::Level {
-                        row: row + 1,
-                        column: source.to_owned(),
-                        expected: levels.join(", "),
-                        found: text.to_owned(),
-                    })?),
+                    Some((_, Some(code))) => Some(*code),
+                    // A level of the dictionary that training never saw says nothing to the model.
+                    Some((text, None)) if is_level(source, text) => None,
+                    Some((text, None)) => {
+                        return Err(Error::Level {
+                            row: row + 1,
+                            column: source.to_owned(),
+                            expected: levels.join(", "),
+                            found: text.to_owned(),
+                        });
+                    }
                 });
             }
             Ok(Raw::Levels(codes, levels.iter().map(|level| (*level).to_owned()).collect()))

@@ -167,7 +167,7 @@ fn refuse_differences(design: &Design, frame: &DataFrame, stream: Option<(String
     if !wrong.is_empty() {
         return Err(Error::Schema(wrong));
     }
-    // Levels that training never saw are told by their row of the whole table, before anything is written.
+    // Levels that nobody knows are told by their row of the whole table, before anything is written.
     for source in design.sources() {
         if frame.column(source).is_ok_and(|column| column.dtype() == &DataType::String) {
             raw(frame, source, &design.levels(source), None)?;

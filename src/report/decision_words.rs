@@ -16,7 +16,8 @@ pub const CHAIN: &str =
 pub const TESTS: &str = "Results are drawn for women like her (what is known of her, her receptor subtype), and the leading model is asked again with each. Costs and harms of a test are not counted.";
 
 /// Why the raw baseline is no prognosis.
-pub const RAW: &str = "In the years in which the women of the model were diagnosed, shown for comparison only and not as her outlook";
+pub const RAW: &str =
+    "In the years in which the women of the model were diagnosed, shown for comparison only and not as her outlook";
 
 /// What PREDICT's two versions are.
 pub const PREDICT: &str = "PREDICT 3.1 is the version with published validation, 3.2 the one deployed since 2025 with another baseline. Ranges hold the uncertainty of the treatment effect only; for radiotherapy and ten years of endocrine therapy none is published.";
@@ -109,7 +110,10 @@ pub fn refusal(reason: &RefusalReason) -> String {
         RefusalReason::NoPublishedEffect => "No verified effect is on file.".to_owned(),
         RefusalReason::OtherEndpoint { found, .. } => {
             let names: Vec<&str> = found.iter().map(|found| endpoint(*found)).collect();
-            format!("Published for {} only, which says nothing exact about death: see the trial\u{2019}s rates.", names.join(", "))
+            format!(
+                "Published for {} only, which says nothing exact about death: see the trial\u{2019}s rates.",
+                names.join(", ")
+            )
         }
         RefusalReason::OtherMeasure { .. } => "No hazard ratio is published.".to_owned(),
         RefusalReason::OtherTimeZero { found, .. } => {
@@ -194,11 +198,16 @@ pub fn conflict(conflict: &Conflict) -> String {
 #[must_use]
 pub fn waning(waning: Waning) -> String {
     match waning {
-        Waning::NotChosen => "No number is shown more than two years beyond a trial\u{2019}s follow-up; no waning was assumed.".to_owned(),
+        Waning::NotChosen => {
+            "No number is shown more than two years beyond a trial\u{2019}s follow-up; no waning was assumed."
+                .to_owned()
+        }
         Waning::None => "Effects are assumed to hold for ever.".to_owned(),
         Waning::UntilFollowUp => "Effects are assumed to end with the trial\u{2019}s follow-up.".to_owned(),
         Waning::Linear { over_years } => {
-            format!("After the trial\u{2019}s follow-up effects are assumed to fall to nothing over {over_years} years.")
+            format!(
+                "After the trial\u{2019}s follow-up effects are assumed to fall to nothing over {over_years} years."
+            )
         }
     }
 }

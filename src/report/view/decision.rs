@@ -133,7 +133,8 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
             .findings
             .iter()
             .map(|finding| {
-                let said = format!("{}: expected {}, found {}.", finding.fields.join(", "), finding.expected, finding.found);
+                let said =
+                    format!("{}: expected {}, found {}.", finding.fields.join(", "), finding.expected, finding.found);
                 (severity(finding.severity), said)
             })
             .collect(),
@@ -204,8 +205,7 @@ fn branch(from: &AdjuvantBranch) -> BranchView {
         ));
     }
     if !from.predict.assumed.is_empty() && from.predict.outside.is_empty() {
-        let list: Vec<String> =
-            from.predict.assumed.iter().map(|(input, value)| format!("{input}: {value}")).collect();
+        let list: Vec<String> = from.predict.assumed.iter().map(|(input, value)| format!("{input}: {value}")).collect();
         cautions.push(format!("PREDICT takes for what is not recorded \u{2014} {}.", list.join("; ")));
     }
     let shown = |option: &&AdjuvantOption| option.listed.class != Class::Surgery;
@@ -349,8 +349,7 @@ fn effects(option: &AdjuvantOption) -> Vec<String> {
                     format!("{}{interval}", decimals(period.estimate))
                 })
                 .collect();
-            let ratio =
-                if ratios.is_empty() { String::new() } else { format!(", ratio {}", ratios.join(" / ")) };
+            let ratio = if ratios.is_empty() { String::new() } else { format!(", ratio {}", ratios.join(" / ")) };
             let mark = words::recalled(effect.verified, &effect.recalled)
                 .map_or_else(String::new, |mark| format!(" [{mark}]"));
             format!(
@@ -403,7 +402,9 @@ fn chain(from: &Chain) -> ChainView {
                 })
                 .collect(),
             Outlook::RatioOnly => {
-                vec!["No verified event-free survival by response for this subtype; only the ratio is known.".to_owned()]
+                vec![
+                    "No verified event-free survival by response for this subtype; only the ratio is known.".to_owned(),
+                ]
             }
         },
     });
@@ -431,9 +432,8 @@ fn chain(from: &Chain) -> ChainView {
 
 fn test(from: &crate::decide::TestValue) -> TestRow {
     let n = from.options.len().max(1) as f64;
-    let mean = |value: &dyn Fn(&crate::decide::OptionValue) -> f64| {
-        100.0 * from.options.iter().map(value).sum::<f64>() / n
-    };
+    let mean =
+        |value: &dyn Fn(&crate::decide::OptionValue) -> f64| 100.0 * from.options.iter().map(value).sum::<f64>() / n;
     TestRow {
         test: crate::report::words::group(&from.test),
         n_inputs: from.n_columns,

@@ -44,7 +44,11 @@ impl Context<'_> {
             };
             let embedding = source.strip_suffix("_emb");
             let out = self.gate().is_some_and(|gate| gate.out_of_range.iter().any(|name| name == source));
+            let levels = self.lead.design.levels(source);
+            let unseen =
+                matches!(&value, Some(Value::Level(level)) if !levels.is_empty() && !levels.contains(&level.as_str()));
             let state = match (&value, embedding) {
+                _ if unseen => InputState::Refused,
                 (None, None) => InputState::Missing,
                 (None, Some(modality)) if !self.has(table, modality) => InputState::Missing,
                 _ if out => InputState::OutOfRange,
@@ -58,7 +62,11 @@ impl Context<'_> {
                 value: display.or_else(|| (state == InputState::Used).then(|| "embedding".to_owned())),
                 unit: column.map_or("", |column| column.unit()).to_owned(),
                 state,
-                note: out.then(|| self.range(source)).flatten(),
+                note: if unseen {
+                    Some("no training patient had this value: the model takes it as missing".to_owned())
+                } else {
+                    out.then(|| self.range(source)).flatten()
+                },
                 source: self.file_of(source),
             });
         }

@@ -68,7 +68,7 @@ impl DecisionEngine {
         response: Option<&Response>,
         missing_tests: Vec<TestValue>,
     ) -> Result<Decision, Error> {
-        let findings = review(record, &self.adjuvant, &[]);
+        let findings = review(record, &[&self.neoadjuvant, &self.adjuvant], &[]);
         let unclear = unclear_receptors(record);
         let before_surgery = record.neoadjuvant == Some(true) || response.is_some();
         let waiting = before_surgery && record.residual_disease().is_none();
