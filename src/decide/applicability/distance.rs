@@ -52,9 +52,16 @@ impl Percentiles {
         Self::stored(self.0.clone()).is_some()
     }
 
-    /// Share of the patients below `value`, interpolated, half of those equal to it; 0 to 1.
+    /// Share of the patients below `value`, interpolated, half of those equal to it; beyond the 99th percentile by the
+    /// exponential tail through it and the 90th, so that very unusual values still differ. 0 to 1.
     pub(super) fn share_below(&self, value: f64) -> f64 {
         let grid = &self.0;
+        if let (Some(p90), Some(p99)) = (grid.get(90), grid.get(99))
+            && value > *p99
+            && p99 > p90
+        {
+            return 1.0 - 0.01 * 0.1_f64.powf((value - p99) / (p99 - p90));
+        }
         let below = grid.partition_point(|edge| *edge < value);
         let upto = grid.partition_point(|edge| *edge <= value);
         let last = grid.len().saturating_sub(1).max(1) as f64;

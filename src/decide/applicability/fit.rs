@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::distance::Percentiles;
-use super::reference::{Factors, Group, Measured, Reference, Tail};
+use super::reference::{Factors, Group, Measured, Reference, Residuals, Tail, contradiction};
 use crate::decide::{ColumnScale, Error};
 use crate::learn::DesignMatrix;
 use crate::stats::conditional_normal::{MultivariateNormal, Shrinkage};
@@ -135,15 +137,14 @@ impl Reference {
                 continue;
             }
             let joint = Percentiles::of(&measured.iter().map(|found| found.joint.score).collect::<Vec<_>>())?;
-            let residuals: Vec<f64> = measured.iter().filter_map(|found| found.contradiction).map(|of| of.1).collect();
-            let contradiction = if residuals.len() < MIN_PATIENTS { None } else { Some(Percentiles::of(&residuals)?) };
-            let worst = if set.len() > 1 || contradiction.is_some() {
-                let worst = |found: &Measured| worst_share(found, &joint, contradiction.as_ref(), &tails);
+            let residuals = calibrate_residuals(&measured)?;
+            let worst = if set.len() > 1 || !residuals.is_empty() {
+                let worst = |found: &Measured| worst_share(found, &joint, &residuals, &tails);
                 Some(Percentiles::of(&measured.iter().map(worst).collect::<Vec<_>>())?)
             } else {
                 None
             };
-            tails.push(Tail { groups: set, joint, contradiction, worst });
+            tails.push(Tail { groups: set, joint, residuals, worst });
         }
         Ok(tails)
     }
@@ -173,13 +174,22 @@ impl Reference {
     }
 }
 
+/// Percentiles of the residuals of each binary column and value that at least 30 patients have.
+fn calibrate_residuals(measured: &[Measured]) -> Result<Vec<Residuals>, Error> {
+    let mut sizes: BTreeMap<(usize, bool), Vec<f64>> = BTreeMap::new();
+    for residual in measured.iter().flat_map(|found| &found.residuals) {
+        sizes.entry((residual.column, residual.value)).or_default().push(residual.size);
+    }
+    let many = sizes.into_iter().filter(|(_, sizes)| sizes.len() >= MIN_PATIENTS);
+    many.map(|((column, value), sizes)| Ok(Residuals { column, value, shares: Percentiles::of(&sizes)? })).collect()
+}
+
 /// The largest share below among the joint score, the scores of the groups and the contradiction.
-fn worst_share(found: &Measured, joint: &Percentiles, contradiction: Option<&Percentiles>, singles: &[Tail]) -> f64 {
+fn worst_share(found: &Measured, joint: &Percentiles, residuals: &[Residuals], singles: &[Tail]) -> f64 {
     let own = found.present.iter().zip(&found.by_group).map(|(group, known)| {
         singles.iter().find(|tail| tail.groups == [*group]).map_or(0.0, |tail| tail.joint.share_below(known.score))
     });
-    let contradicted =
-        found.contradiction.zip(contradiction).map(|((_, residual), shares)| shares.share_below(residual));
+    let contradicted = contradiction(&found.residuals, residuals).map(|(_, share)| share);
     own.chain(contradicted).fold(joint.share_below(found.joint.score), f64::max)
 }
 

@@ -46,7 +46,7 @@ pub struct Contradiction {
     pub column: String,
     /// Distance from what the other inputs foretell, in standard deviations of it given them.
     pub residual: f64,
-    /// Share of left-out training patients whose inputs agree better, 0 to 1.
+    /// Share of left-out training patients with the same value of it whose inputs agree better, 0 to 1.
     pub percentile: f64,
 }
 

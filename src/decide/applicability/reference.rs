@@ -60,10 +60,39 @@ pub(super) struct Tail {
     pub(super) groups: Vec<usize>,
     /// Score of all their columns together.
     pub(super) joint: Percentiles,
-    /// Largest residual of a binary column, in standard deviations; absent where no two columns are known.
-    pub(super) contradiction: Option<Percentiles>,
+    /// Residuals of the binary columns, apart for 0 and 1, so that the rarer value is not the more doubtful one.
+    pub(super) residuals: Vec<Residuals>,
     /// The largest of the shares below of all these scores and of each group's own; absent where there is one only.
     pub(super) worst: Option<Percentiles>,
+}
+
+/// How far a binary column lies from what the other inputs foretell, in left-out training patients with one value of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Residuals {
+    /// Position among the columns described.
+    pub(super) column: usize,
+    /// Its value.
+    pub(super) value: bool,
+    /// Absolute residuals, in standard deviations of the column given the others.
+    pub(super) shares: Percentiles,
+}
+
+/// The residual of a binary column in one row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Residual {
+    pub(super) column: usize,
+    pub(super) value: bool,
+    /// Absolute, in standard deviations of the column given the others.
+    pub(super) size: f64,
+}
+
+/// The residual that the fewest patients with the same value exceed, and the share below it.
+pub(super) fn contradiction(found: &[Residual], calibrated: &[Residuals]) -> Option<(Residual, f64)> {
+    let share = |residual: &Residual| {
+        let own = calibrated.iter().find(|of| of.column == residual.column && of.value == residual.value)?;
+        Some((*residual, own.shares.share_below(residual.size)))
+    };
+    found.iter().filter_map(share).max_by(|a, b| a.1.total_cmp(&b.1).then(a.0.size.total_cmp(&b.0.size)))
 }
 
 /// A distance before calibration.
@@ -85,9 +114,8 @@ pub(super) struct Measured {
     pub(super) joint: Known,
     /// On those of each group present.
     pub(super) by_group: Vec<Known>,
-    /// The binary column that the other inputs contradict most, and how many standard deviations it is from what they
-    /// foretell.
-    pub(super) contradiction: Option<(usize, f64)>,
+    /// Of the binary columns known, where others are known too.
+    pub(super) residuals: Vec<Residual>,
 }
 
 /// Factored covariances of the patterns of known columns met so far, each with the standard deviation of every column
@@ -195,14 +223,11 @@ impl Reference {
             .collect();
         let Known { distance, score, n: n_known } = measured.joint;
         let joint = tail.map_or_else(|| nominal(score), |tail| tail.joint.share_below(score));
-        let contradiction = measured.contradiction.and_then(|(column, residual)| {
-            let shares = tail?.contradiction.as_ref()?;
-            Some(Contradiction {
-                column: self.columns.get(column)?.clone(),
-                residual,
-                percentile: shares.share_below(residual),
-            })
-        });
+        let contradiction = tail.and_then(|tail| contradiction(&measured.residuals, &tail.residuals)).and_then(
+            |(Residual { column, size, .. }, percentile)| {
+                Some(Contradiction { column: self.columns.get(column)?.clone(), residual: size, percentile })
+            },
+        );
         let views = groups.iter().filter_map(|group| group.percentile);
         let worst = views.chain(contradiction.as_ref().map(|of| of.percentile)).fold(joint, f64::max);
         let percentile = match tail {
@@ -232,12 +257,16 @@ impl Reference {
         let known = |column: &usize| scaled.get(*column).is_some_and(|value| value.is_finite());
         let all: Vec<usize> = (0..self.columns.len()).filter(known).collect();
         let (joint, residuals) = factors.distance(&self.normal, scaled, &all)?;
-        let binary = |column: &usize| self.scales.get(*column) == Some(&ColumnScale::Binary);
-        let contradiction = residuals
+        let binary = |column: usize| self.scales.get(column) == Some(&ColumnScale::Binary);
+        let residuals = residuals
             .iter()
-            .filter(|(column, _)| residuals.len() > 1 && binary(column))
-            .map(|(column, residual)| (*column, residual.abs()))
-            .max_by(|a, b| a.1.total_cmp(&b.1));
+            .filter(|(column, _)| residuals.len() > 1 && binary(*column))
+            .map(|&(column, size)| Residual {
+                column,
+                value: scaled.get(column).is_some_and(|value| *value > 0.5),
+                size: size.abs(),
+            })
+            .collect();
         let (mut present, mut by_group) = (Vec::new(), Vec::new());
         for (at, group) in self.groups.iter().enumerate() {
             let own: Vec<usize> = group.columns.iter().copied().filter(known).collect();
@@ -246,7 +275,7 @@ impl Reference {
                 by_group.push(factors.distance(&self.normal, scaled, &own)?.0);
             }
         }
-        Ok(Measured { present, joint, by_group, contradiction })
+        Ok(Measured { present, joint, by_group, residuals })
     }
 
     pub(super) fn tail(&self, present: &[usize]) -> Option<&Tail> {

@@ -72,11 +72,10 @@ impl TryFrom<Stored> for Reference {
         if reference.groups.iter().flat_map(|group| &group.columns).any(|&column| column >= width) {
             return Err(format!("groups: expected columns below {width}"));
         }
-        let grids = |tail: &Tail| {
-            [Some(&tail.joint), tail.contradiction.as_ref(), tail.worst.as_ref()]
-                .map(|grid| grid.is_none_or(Percentiles::is_whole))
+        let whole = |tail: &Tail| {
+            let residuals = tail.residuals.iter().map(|of| &of.shares);
+            residuals.chain(&tail.worst).chain([&tail.joint]).all(Percentiles::is_whole)
         };
-        let whole = |tail: &Tail| grids(tail).iter().all(|whole| *whole);
         if !reference.tails.iter().all(whole) {
             return Err("tails: expected 101 ascending finite values".to_owned());
         }
@@ -102,7 +101,7 @@ impl Ungrouped {
             scales: vec![ColumnScale::Linear; width],
             normal: MultivariateNormal::new(self.mean, covariance).map_err(|error| error.to_string())?,
             groups: vec![Group { name: "all inputs".to_owned(), columns: (0..width).collect() }],
-            tails: vec![Tail { groups: vec![0], joint, contradiction: None, worst: None }],
+            tails: vec![Tail { groups: vec![0], joint, residuals: vec![], worst: None }],
             columns: self.columns,
             p01: self.p01,
             p99: self.p99,
