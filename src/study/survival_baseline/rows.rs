@@ -63,10 +63,12 @@ impl SurvivalRows {
         };
         let outcomes: Vec<Option<(f64, u32)>> =
             times.iter().zip(&causes).map(|(time, cause)| Some(((*time)?, code(cause.as_deref()?)?))).collect();
-        let known: Vec<usize> = (0..records.len()).filter(|&row| outcomes.get(row).is_some_and(Option::is_some)).collect();
+        let known: Vec<usize> =
+            (0..records.len()).filter(|&row| outcomes.get(row).is_some_and(Option::is_some)).collect();
         let (days, cause): (Vec<f64>, Vec<u32>) = outcomes.iter().flatten().copied().unzip();
         let outcome = CompetingRisks::new(days, cause, 2)?;
-        let of_known = |row: &usize| Some((records.get(*row)?.clone(), *expression.get(*row)?, patients.get(*row)?.clone()));
+        let of_known =
+            |row: &usize| Some((records.get(*row)?.clone(), *expression.get(*row)?, patients.get(*row)?.clone()));
         let mut kept_patients = Vec::new();
         let (mut kept_records, mut kept_expression) = (Vec::new(), Vec::new());
         for (record, features, patient) in known.iter().filter_map(of_known) {
@@ -79,8 +81,11 @@ impl SurvivalRows {
             kept_records.iter().map(|record| BaselineRows::exclusion(record, &effects).is_none()).collect();
         let n_without_outcome = records.len() - kept_records.len();
         let (rows, left_out) = BaselineRows::eligible(kept_records, kept_expression, &outcome, &effects)?;
-        let patients =
-            kept_patients.into_iter().zip(eligible).filter_map(|(patient, eligible)| eligible.then_some(patient)).collect();
+        let patients = kept_patients
+            .into_iter()
+            .zip(eligible)
+            .filter_map(|(patient, eligible)| eligible.then_some(patient))
+            .collect();
         Ok(Self { rows, patients, n_without_outcome, left_out })
     }
 }
