@@ -50,19 +50,28 @@ impl Estimator {
         }
     }
 
+    /// The probability that the family shows for a margin: that of the mean logit for refits, the mean over the uncertain
+    /// logit for a posterior.
+    #[must_use]
+    pub fn probability(&self) -> fn(&Margin) -> f64 {
+        match self {
+            Self::Boosted(_) => |margin| expit(margin.mean),
+            Self::Hierarchical(_) => averaged_probability,
+        }
+    }
+
     /// Probability of every row with its 95 % interval.
     ///
     /// # Errors
     /// What the learner says of a matrix with other columns.
     pub fn estimates(&self, x: &DesignMatrix) -> Result<Vec<Estimate>, crate::learn::Error> {
-        match self {
-            Self::Boosted(bag) => {
-                Ok(bag.predict(x)?.iter().map(|margin| interval(expit(margin.mean), margin)).collect())
-            }
-            Self::Hierarchical(model) => {
-                Ok(model.predict(x)?.iter().map(|margin| interval(averaged_probability(margin), margin)).collect())
-            }
-        }
+        let probability = self.probability();
+        let interval = |margin: &Margin| Estimate {
+            estimate: probability(margin),
+            lower95: expit(margin.mean - 1.96 * margin.std_dev),
+            upper95: expit(margin.mean + 1.96 * margin.std_dev),
+        };
+        Ok(self.margins(x)?.iter().map(interval).collect())
     }
 
     /// Logit of every row.
@@ -129,13 +138,5 @@ impl Estimator {
                                      approximation): mean ± 1.96 standard deviations on the logit scale"
                 .to_owned(),
         }
-    }
-}
-
-fn interval(estimate: f64, margin: &Margin) -> Estimate {
-    Estimate {
-        estimate,
-        lower95: expit(margin.mean - 1.96 * margin.std_dev),
-        upper95: expit(margin.mean + 1.96 * margin.std_dev),
     }
 }

@@ -71,6 +71,7 @@ impl Case {
             subtype: Some(Subtype::HrPosHer2Neg),
             tests: &self.tests,
             options: &self.options,
+            probability: |margin| expit(margin.mean),
             settings: TestSettings { n_draws, seed: 11 },
         }
     }

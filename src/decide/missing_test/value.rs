@@ -40,6 +40,8 @@ pub struct MissingTests<'a> {
     pub tests: &'a [(String, Vec<usize>)],
     /// Options: id, and whether enough comparable patients received it; only these take part.
     pub options: &'a [(String, bool)],
+    /// The probability that the model shows for a margin.
+    pub probability: fn(&Margin) -> f64,
     /// How results are drawn.
     pub settings: TestSettings,
 }
@@ -140,7 +142,7 @@ impl MissingTests<'_> {
                 .iter()
                 .zip(now.iter().zip(after))
                 .filter(|((_, supported), _)| *supported)
-                .map(|((id, _), (now, margins))| (id, Answers::new(now, margins)))
+                .map(|((id, _), (now, margins))| (id, Answers::new(now, margins, self.probability)))
                 .collect();
             values.push(summarise(test, block.len(), basis, &answers)?);
         }
@@ -168,10 +170,10 @@ impl MissingTests<'_> {
 }
 
 impl Answers {
-    fn new(now: &[Margin], margins: Vec<Margin>) -> Self {
+    fn new(now: &[Margin], margins: Vec<Margin>, probability: fn(&Margin) -> f64) -> Self {
         Self {
-            now: now.first().map_or(0.5, |margin| expit(margin.mean)),
-            after: margins.iter().map(|margin| expit(margin.mean)).collect(),
+            now: now.first().map_or(0.5, probability),
+            after: margins.iter().map(probability).collect(),
             margins,
         }
     }

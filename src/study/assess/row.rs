@@ -168,6 +168,7 @@ impl Context<'_> {
             subtype: self.subtype,
             tests: &tests,
             options: &supported,
+            probability: self.lead.estimator.probability(),
             settings: TestSettings::default(),
         };
         let values = asked
