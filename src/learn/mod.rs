@@ -1,11 +1,12 @@
 //! Estimators on a [`DesignMatrix`].
 //!
 //! For binary outcomes ([`BinaryModel`]): logistic regression, elastic net, boosted trees as a bag of bootstrap refits,
-//! random forest, support vector machine. For right-censored times ([`SurvivalModel`]): Cox regression, elastic net,
-//! boosted trees (proportional hazards, accelerated failure time) and the random survival forest; cause-specific models of
-//! [`competing_risks`]. Around them: smooth terms ([`SplineBasis`]), principal components, [`stack`]ing, calibration out of
-//! fold ([`calibrate`]) and at a site ([`recalibrate`]), [`conformal`] sets and bounds, and what a model does in words and
-//! numbers ([`explain`], [`surrogate`]).
+//! random forest, support vector machine; for the arms of a trial a [`hierarchical`] logistic model. For right-censored
+//! times ([`SurvivalModel`]): Cox regression, elastic net, boosted trees (proportional hazards, accelerated failure
+//! time) and the random survival forest; cause-specific models of [`competing_risks`]. Around them: smooth terms
+//! ([`SplineBasis`]), principal components, [`stack`]ing, calibration out of fold ([`calibrate`]) and at a site
+//! ([`recalibrate`]), [`conformal`] sets and bounds, and what a model does in words and numbers ([`explain`],
+//! [`surrogate`]).
 //!
 //! May import `terms` and `stats`; hessboost, smartcore and linfa enter only here. Deliberately absent: frames, files and
 //! the meaning of columns, and the choice between models (`study::compare`).

@@ -58,6 +58,9 @@ impl HierarchicalLogistic {
     }
 
     /// Posterior covariance of coefficients `a` and `b`.
+    ///
+    /// # Panics
+    /// When either is past the last coefficient.
     #[must_use]
     pub fn covariance_of(&self, a: usize, b: usize) -> f64 {
         let (row, column) = if a > b { (a, b) } else { (b, a) };

@@ -69,6 +69,9 @@ impl SparseRows {
     }
 
     /// X β, one per row.
+    ///
+    /// # Panics
+    /// When β has fewer elements than columns that are used.
     #[must_use]
     pub fn times(&self, coef: &[f64]) -> Vec<f64> {
         self.rows().map(|row| row.iter().map(|&(column, value)| value * coef[column]).sum()).collect()
@@ -106,6 +109,9 @@ impl SparseRows {
     }
 
     /// xᵢᵀ A xᵢ of each row, for a symmetric row-major A.
+    ///
+    /// # Panics
+    /// When A has fewer elements than the square of the columns.
     #[must_use]
     pub fn quadratic(&self, matrix: &[f64]) -> Vec<f64> {
         let size = self.n_columns;

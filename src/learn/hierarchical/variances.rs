@@ -17,7 +17,8 @@ const LARGEST_SPREAD: f64 = 1.5;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct VarianceSearch {
-    /// Scale of a half-normal prior on each τ, with the Jacobian of ln τ; `None` maximises the evidence alone.
+    /// Scale of a half-normal prior on each τ, with the Jacobian of ln τ; `None` maximises the evidence alone,
+    /// which a file of settings cannot ask for: its intervals cover too little (docs/studies.md).
     pub half_normal_scale: Option<f64>,
     /// Whether the posterior is averaged over what the data leave open about τ.
     pub averaged: bool,

@@ -80,8 +80,7 @@ fn a_cell_with_few_patients_is_pulled_and_wide() {
     assert_eq!((allotted(9, 0), model.arms()), (0, arms()));
 }
 
-/// Draws the missing markers from their conditional distribution (by regression on a large complete sample it would be
-/// the same) and checks mean and standard deviation of the margin to Monte Carlo error.
+/// A row without markers against the patients of her subtype who have them: their spread is what hers may be.
 #[test]
 fn a_missing_value_widens_the_margin_by_what_it_may_be() {
     let (trial, model) = fitted();
@@ -202,7 +201,16 @@ fn a_column_that_never_varies_or_is_never_known_has_no_say() {
     assert!(model.predict(&trial.x).unwrap().iter().all(|m| m.mean.is_finite() && m.std_dev.is_finite()));
 }
 
-/// 200,000 draws: the standard error of the mean is below 0.0006.
+#[test]
+fn settings_come_from_toml_with_defaults() {
+    let read: HierarchicalSpec = toml::from_str("arm_biomarkers = [\"ics5\"]\n[search]\naveraged = false").unwrap();
+    let mut expected = HierarchicalSpec { arm_biomarkers: vec!["ics5".into()], ..HierarchicalSpec::default() };
+    expected.search.averaged = false;
+    assert_eq!(read, expected);
+    assert!(toml::from_str::<HierarchicalSpec>("arm_biomarker = []").is_err());
+}
+
+/// 200,000 draws: the standard error of the mean is below 0.001.
 #[test]
 fn averaged_probability_is_the_mean_over_draws() {
     let mut rng = ChaCha8Rng::seed_from_u64(3);
