@@ -115,6 +115,15 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// The gain of one option over what it is given together with (trastuzumab over its chemotherapy), as one row of a table.
+    #[must_use]
+    pub fn row(&self, option: &str) -> Benefit {
+        let with = self.set.option(option).map_or(&[][..], |option| option.given_with.as_slice());
+        let reference: Vec<&str> = with.iter().map(String::as_str).collect();
+        let plan: Vec<&str> = reference.iter().copied().chain([option]).collect();
+        self.benefit(&plan, &reference)
+    }
+
     fn resolve(&self, plan: &[&str]) -> Resolved<'a> {
         resolve(self.set, plan, self.record, self.baseline, &self.assumptions)
     }

@@ -116,7 +116,7 @@ fn the_order_in_which_options_are_named_does_not_matter_and_increments_add_up() 
     assert!((increments - gain_at(&total, 10.0).survival_benefit.estimate).abs() < 1e-12);
     // Pencil: the product of the ratios, endocrine 0.71 for five years and 0.66 for five.
     let product = 0.82 * 0.64 * 0.67 * 0.82;
-    let alive = (-(0.05 * product * 5.0 * (0.71 + 0.66) + 0.2) as f64).exp();
+    let alive = f64::exp(-(0.05 * product * 5.0 * (0.71 + 0.66) + 0.2));
     assert!((gain_at(&total, 10.0).alive.estimate - alive).abs() < 1e-12);
     assert!(total.caveats.contains(&Caveat::Multiplied { order: order.map(str::to_owned).to_vec() }));
 }
@@ -147,7 +147,7 @@ fn nothing_is_shown_past_the_follow_up_unless_waning_is_chosen_and_benefit_falls
     let falling = [at_15(Waning::None), linear(10.0), linear(2.0), at_15(Waning::UntilFollowUp)];
     assert!(falling.windows(2).all(|pair| pair[0] > pair[1]), "{falling:?}");
     // Pencil: ratio 0.64 for ten years, then 1 for five.
-    let alive = |ratio: f64| (-(0.5 * ratio + 0.25 + 0.3) as f64).exp();
+    let alive = |ratio: f64| f64::exp(-(0.5 * ratio + 0.25 + 0.3));
     assert!((falling[3] - (alive(0.64) - alive(1.0))).abs() < 1e-12);
     assert!(with(Waning::None).caveats.iter().any(|caveat| matches!(caveat, Caveat::PastFollowUp { .. })));
 }
@@ -180,7 +180,7 @@ fn an_effect_on_another_endpoint_clock_or_population_is_refused_with_its_reason(
     let twice = ["chemotherapy-3rd", "chemotherapy-2nd"];
     assert_eq!(reason(&patient(), &twice), Some(RefusalReason::SameClass { other }));
     assert_eq!(reason(&patient(), &["magnets"]), Some(RefusalReason::UnknownOption));
-    let (_, unclear) = (0, ClinicalRecord { her2: Some(Her2::Equivocal), ..patient() });
+    let unclear = ClinicalRecord { her2: Some(Her2::Equivocal), ..patient() };
     let eligibility = reason(&unclear, &["chemotherapy-3rd", "trastuzumab"]);
     assert!(matches!(eligibility, Some(RefusalReason::Eligibility { truth: Truth::Unknown, .. })));
     let premenopausal = ClinicalRecord { menopause: Some(Menopause::Pre), ..patient() };
@@ -239,7 +239,7 @@ fn the_landmark_and_the_clock_from_diagnosis_agree() {
     let conditional = at(&from_diagnosis, 15.0) / at(&from_diagnosis, 5.0);
     assert!((at(&from_landmark, 10.0) - conditional).abs() < 1e-12);
     // Pencil: from year 5, five years at 0.66 and five at 0.68 · 0.7401.
-    let alive = (-(0.05 * 5.0 * (0.66 + 0.68 * 0.7401) + 0.2) as f64).exp();
+    let alive = f64::exp(-(0.05 * 5.0 * (0.66 + 0.68 * 0.7401) + 0.2));
     assert!((at(&from_landmark, 10.0) - alive).abs() < 1e-12);
 }
 
@@ -250,9 +250,23 @@ fn harms_on_other_causes_count_only_when_chosen() {
     let harmed = Assumptions { other_cause_harm: true, ..Assumptions::default() };
     let alive = |assumptions| gain_at(&plan(&baseline, assumptions, &options, &[]), 10.0).alive.estimate;
     // Pencil: 2 Gy at 1.02 a Gy, chemotherapy 1.2.
-    let expected = |other: f64| (-(0.1 * 0.82 * 0.64 + 0.5 * other) as f64).exp();
+    let expected = |other: f64| f64::exp(-(0.1 * 0.82 * 0.64 + 0.5 * other));
     assert!((alive(Assumptions::default()) - expected(1.0)).abs() < 1e-12);
     assert!((alive(harmed) - expected(1.2 * 1.02 * 1.02)).abs() < 1e-12);
+}
+
+#[test]
+fn the_row_of_an_option_is_counted_from_what_it_is_given_with() {
+    let (set, record) = (adjuvant(), patient());
+    let baseline = Baseline::surgery_only(constant(0.05, 0.02, 15), vec![]).unwrap();
+    let engine = Engine::new(&set, &record, &baseline, Assumptions::default()).unwrap();
+    let row = engine.row("trastuzumab");
+    assert_eq!((row.reference.clone(), row.options.len()), (vec!["chemotherapy-3rd".to_owned()], 2));
+    // Pencil: 0.64 against 0.64 · 0.67.
+    let alive = |ratio: f64| f64::exp(-(0.5 * ratio + 0.2));
+    let benefit = gain_at(&row, 10.0).survival_benefit.estimate;
+    assert!((benefit - (alive(0.64 * 0.67) - alive(0.64))).abs() < 1e-12);
+    assert_eq!(engine.row("bisphosphonate"), engine.benefit(&["bisphosphonate"], &[]));
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub(super) fn violations(set: &OptionSet) -> Vec<String> {
                 broken.push(format!("effect id `{}` occurs twice", effect.id));
             }
         }
+        for other in option.given_with.iter().filter(|other| set.option(other).is_none()) {
+            broken.push(format!("{}: given with `{other}`, which is not in the file", option.id));
+        }
         check_option(option, &mut broken);
     }
     broken

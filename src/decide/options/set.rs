@@ -53,6 +53,9 @@ pub struct TreatmentOption {
     /// When the choice is made.
     #[serde(default)]
     pub decision: DecisionPoint,
+    /// Options that it is given together with and counted from.
+    #[serde(default)]
+    pub given_with: Vec<String>,
     /// Rules that must all be met.
     #[serde(default)]
     pub eligible: Vec<Condition>,
