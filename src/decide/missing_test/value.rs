@@ -171,11 +171,7 @@ impl MissingTests<'_> {
 
 impl Answers {
     fn new(now: &[Margin], margins: Vec<Margin>, probability: fn(&Margin) -> f64) -> Self {
-        Self {
-            now: now.first().map_or(0.5, probability),
-            after: margins.iter().map(probability).collect(),
-            margins,
-        }
+        Self { now: now.first().map_or(0.5, probability), after: margins.iter().map(probability).collect(), margins }
     }
 
     fn value(&self, option: &str) -> Result<OptionValue, Error> {
