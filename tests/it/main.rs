@@ -5,6 +5,7 @@ mod calibrate_parity;
 mod compare;
 mod conformal_coverage;
 mod cox_parity;
+mod decision;
 mod elastic_net_parity;
 mod encoders_parity;
 mod fusion;

@@ -51,13 +51,9 @@ pub(super) fn branch(
     let mut options = Vec::new();
     for listed in set.listed(&context.record, Branch::AsRecorded) {
         let option = listed.option;
-        let beside = beside(context, option.effects.iter().flat_map(|effect| &effect.requires).copied());
+        let beside = option.given_with.clone();
         let open = listed.eligibility.overall != Truth::NotMet && option.class != Class::Surgery;
-        let benefit = gains.as_ref().filter(|_| open).map(|gains| {
-            let reference: Vec<&str> = beside.iter().map(String::as_str).collect();
-            let plan: Vec<&str> = reference.iter().copied().chain([option.id.as_str()]).collect();
-            gains.benefit(&plan, &reference)
-        });
+        let benefit = gains.as_ref().filter(|_| open).map(|gains| gains.row(&option.id));
         let regimen = match (&benefit, &survival.absent) {
             (Some(benefit), _) => from_benefit(benefit, COMPARED_YEAR, survival.model.as_deref().unwrap_or("")),
             (None, Some(why)) => Column::Empty(Empty::ModelDoesNotApply { why: why.clone() }),
@@ -72,22 +68,6 @@ pub(super) fn branch(
         options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, benefit, sources });
     }
     Ok(AdjuvantBranch { receptors, response, survival, predict, options })
-}
-
-/// The first open option of every class that the trials of an option gave to both sides.
-fn beside(context: &Context<'_>, classes: impl Iterator<Item = Class>) -> Vec<String> {
-    let set = &context.engine.adjuvant;
-    let mut ids: Vec<String> = Vec::new();
-    for class in classes {
-        let open = set
-            .options
-            .iter()
-            .find(|option| option.class == class && set.eligibility(option, &context.record).overall == Truth::Met);
-        if let Some(option) = open.filter(|option| !ids.contains(&option.id)) {
-            ids.push(option.id.clone());
-        }
-    }
-    ids
 }
 
 /// Survival after surgery alone by the survival baseline, with the prediction behind it where it applies.

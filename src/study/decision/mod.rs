@@ -149,7 +149,7 @@ pub struct AdjuvantOption {
     /// The option with its rules and publications.
     #[serde(flatten)]
     pub listed: ListedOption,
-    /// Options that both sides of the comparison receive, because the trial's patients did.
+    /// Options that both sides of the comparison receive, because it is given together with them.
     pub beside: Vec<String>,
     /// Absolute benefit on the survival baseline; `None` where she may not have it or there is no baseline.
     pub benefit: Option<Benefit>,
