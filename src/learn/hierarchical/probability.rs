@@ -7,7 +7,7 @@ const WIDTH: f64 = 0.5;
 
 /// Returns E expit(m) for m ~ N(mean, std_dev²): the probability that an uncertain logit amounts to, in \[0, 1\].
 ///
-/// By the trapezoid rule out to 7 standard deviations, within 1e-9 for standard deviations up to 2 and 1e-5 up to 4.
+/// By the trapezoid rule out to 7 standard deviations, within 2e-8 for standard deviations up to 2 and 1e-4 up to 4.
 ///
 /// ```
 /// use regimen::learn::{Margin, hierarchical::averaged_probability};
