@@ -177,7 +177,10 @@ impl Demo {
                 key: PseudonymKey::public(),
                 skip_invalid: true,
                 only: None,
-                engine: Some(DecisionEngine::open(models, Assumptions::default())?),
+                engine: Some(DecisionEngine::open(
+                    models,
+                    Assumptions { other_cause_harm: true, ..Assumptions::default() },
+                )?),
             };
             let assessed = assess_cohort(&request)?;
             let reports = CohortReports::new(&assessed, Some(&ingested), &request.models);

@@ -88,6 +88,9 @@ pub(crate) struct ReportInputs {
     /// until-follow-up, or linear:YEARS
     #[arg(long, default_value = "not-chosen", value_name = "ASSUMPTION", value_parser = waning)]
     pub(crate) waning: Waning,
+    /// Leave out the harms of chemotherapy and heart dose on death from other causes that PREDICT assumes
+    #[arg(long)]
+    pub(crate) without_harms: bool,
 }
 
 /// Reads a waning assumption.
@@ -105,7 +108,10 @@ fn waning(text: &str) -> Result<Waning, String> {
 impl ReportInputs {
     /// What decides beside the models.
     pub(crate) fn engine(&self, models: &Models) -> Result<DecisionEngine, CliError> {
-        Ok(DecisionEngine::open(models, Assumptions { waning: self.waning, ..Assumptions::default() })?)
+        Ok(DecisionEngine::open(
+            models,
+            Assumptions { waning: self.waning, other_cause_harm: !self.without_harms, ..Assumptions::default() },
+        )?)
     }
 
     /// Reads the pseudonym key, warning when there is none.

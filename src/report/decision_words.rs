@@ -6,7 +6,7 @@ use crate::decide::options::{Endpoint, Recalled, TimeZero, Truth};
 use crate::decide::sources::{Conflict, ConflictRule, Empty, Source};
 
 /// What the section on options after surgery is.
-pub const ADJUVANT: &str = "What published trials would change for her, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of women alive at ten years; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio and nothing else.";
+pub const ADJUVANT: &str = "What published trials would change for her, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of women alive; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio.";
 
 /// What the chain is.
 pub const CHAIN: &str =
@@ -209,6 +209,16 @@ pub fn waning(waning: Waning) -> String {
                 "After the trial\u{2019}s follow-up effects are assumed to fall to nothing over {over_years} years."
             )
         }
+    }
+}
+
+/// Whether harms on death from other causes are counted.
+#[must_use]
+pub fn harms(counted: bool) -> &'static str {
+    if counted {
+        "The harms that PREDICT assumes are counted, without an interval of their own: chemotherapy multiplies death from other causes by 1.2, each Gy of mean heart dose by 1.02."
+    } else {
+        "No harm on death from other causes is counted."
     }
 }
 

@@ -72,6 +72,9 @@ fn sentence(reason: &Reason) -> String {
     let labelled = |columns: &[String]| columns.iter().map(|column| label_of(column)).collect::<Vec<String>>();
     let spoken = |groups: &[String]| groups.iter().map(|group| group.replace('_', " ")).collect::<Vec<String>>();
     match reason {
+        Reason::Contradiction { column, percentile } => {
+            Reason::Contradiction { column: label_of(column), percentile: *percentile }.to_string()
+        }
         Reason::AbsentInputs { columns } => Reason::AbsentInputs { columns: labelled(columns) }.to_string(),
         Reason::OutOfRange { columns } => Reason::OutOfRange { columns: labelled(columns) }.to_string(),
         Reason::FarOutside { groups } => Reason::FarOutside { groups: spoken(groups) }.to_string(),

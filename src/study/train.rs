@@ -9,8 +9,8 @@ use super::fused_table::Origin;
 use super::model::{EncoderUse, ResponseManifest};
 use super::registry::Models;
 use super::{
-    BinaryEvaluation, Error, Estimator, FittedResponse, FusedTable, Progress, ResponseRows, ResponseSpec, RowHashes,
-    cross_validate,
+    BinaryEvaluation, Error, Estimator, Family, FittedResponse, FusedTable, Progress, ResponseRows, ResponseSpec,
+    RowHashes, cross_validate,
 };
 use crate::decide::{Evidence, Reference, TestPrior};
 use crate::fusion::{Design, Encoding};
@@ -209,15 +209,23 @@ fn card(
                 .to_owned()
         }
     });
-    line(format!(
-        "- **Inputs** {} columns of the fused table; missing values native; groups blanked in training: {}.",
-        fitted.design.sources().len(),
-        if spec.missing.groups.is_empty() { "none".to_owned() } else { spec.missing.groups.join(", ") }
-    ));
-    line(format!(
-        "- **Intervals** {}. They hold the sampling error of one fit, not bias, shift or a wrong model; their coverage has not been measured.",
-        Estimator::interval_method(spec)
-    ));
+    let blanked = if spec.missing.groups.is_empty() { "none".to_owned() } else { spec.missing.groups.join(", ") };
+    let (missing, covered) = match spec.family {
+        Family::Boosted => (
+            format!("missing values native; groups blanked in training: {blanked}"),
+            "They hold the sampling error of one fit, not bias, shift or a wrong model; their coverage has not been measured.",
+        ),
+        Family::Hierarchical => (
+            format!(
+                "missing values by their conditional distribution given what is known; groups blanked in the evaluation: {blanked}"
+            ),
+            "They do not hold shift or a wrong model. In simulated trials with moderate or strong differences between arms 93 to 95 % \
+             of the nominal 95 % intervals held the truth; a single arm that differs strongly in one subtype alone is pulled \
+             towards the others and covered far less often (docs/studies-decision.md).",
+        ),
+    };
+    line(format!("- **Inputs** {} columns of the fused table; {missing}.", fitted.design.sources().len()));
+    line(format!("- **Intervals** {}. {covered}", Estimator::interval_method(spec)));
     for encoder in encoders {
         line(format!(
             "- **Encoder** of `{}`: {}; patients it was trained on are recognised and left out of evaluation.",

@@ -73,6 +73,8 @@ pub enum Criterion {
     Recurrent,
     /// Treated, or to be treated, before surgery.
     Neoadjuvant,
+    /// Surgery comes, or came, before any drug treatment.
+    SurgeryFirst,
     /// Hormone receptor or HER2 unclear; never met, only unknown.
     ReceptorSubtype,
     /// HR-positive, HER2-negative and MammaPrint low.
@@ -109,6 +111,7 @@ impl Criterion {
             Self::Pregnant => record.pregnant,
             Self::Recurrent => record.recurrent,
             Self::Neoadjuvant => record.neoadjuvant,
+            Self::SurgeryFirst => record.neoadjuvant.map(|before| !before),
             Self::ReceptorSubtype => record.subtype().map(|_| false),
             Self::LowRiskHormoneReceptorPositive => low_risk(record),
             Self::AgeOutside { min_years, max_years } => {

@@ -208,6 +208,7 @@ fn outside(f: &mut fmt::Formatter<'_>, criterion: &Criterion, found: Option<f64>
         Criterion::Pregnant => f.write_str("Not made for pregnant women."),
         Criterion::Recurrent => f.write_str("Not made for a recurrence of an earlier cancer."),
         Criterion::Neoadjuvant => f.write_str("Not made for treatment before surgery."),
+        Criterion::SurgeryFirst => f.write_str("Made for treatment before surgery; hers starts with surgery."),
         Criterion::ReceptorSubtype => f.write_str("Hormone receptor or HER2 status is unclear; the model needs both."),
         Criterion::LowRiskHormoneReceptorPositive => {
             f.write_str("HR-positive, HER2-negative tumours of low MammaPrint risk were not enrolled.")
@@ -227,7 +228,7 @@ fn subject(criterion: &Criterion) -> &'static str {
         Criterion::Metastatic => "distant metastasis",
         Criterion::Pregnant => "pregnancy",
         Criterion::Recurrent => "earlier breast cancer",
-        Criterion::Neoadjuvant => "treatment before surgery",
+        Criterion::Neoadjuvant | Criterion::SurgeryFirst => "treatment before surgery",
         Criterion::ReceptorSubtype => "a clear hormone receptor and HER2 status, both of which the model needs",
         Criterion::LowRiskHormoneReceptorPositive => {
             "MammaPrint, without which low risk, not enrolled in training, cannot be excluded"

@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use super::decision::DecisionView;
 use super::evidence::PerformanceRow;
 use super::options::{OptionRow, Withheld};
 use crate::report::figure::{Figure, IntervalFigure};
@@ -173,6 +174,16 @@ pub(super) fn answer(assessment: &Assessment, rows: &[OptionRow], withheld: With
         estimate: Some(estimate),
         cautions,
     }
+}
+
+/// The answer for a woman whose treatment starts with surgery: her outlook after it, or why no line answers.
+pub(super) fn after_surgery(decision: &DecisionView) -> AnswerView {
+    let sentence = match (&decision.withheld_answer, decision.branches.as_slice()) {
+        (Some(why), _) => why.clone(),
+        (None, [only]) => only.outlook.first().cloned().unwrap_or_default(),
+        (None, _) => String::new(),
+    };
+    AnswerView { heading: words::SURGERY_FIRST, ..none(sentence) }
 }
 
 fn none(sentence: String) -> AnswerView {

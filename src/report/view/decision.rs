@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::decide::benefit::NumberNeeded;
+use crate::decide::benefit::{Horizon, NumberNeeded};
 use crate::decide::chain::{Chain, Outlook};
 use crate::decide::options::{Class, RateOf, Truth};
 use crate::decide::review::Severity;
@@ -22,8 +22,8 @@ pub struct DecisionView {
     pub withheld_answer: Option<String>,
     /// What the section is.
     pub introduction: &'static str,
-    /// The assumption about the time after follow-up.
-    pub waning: String,
+    /// The assumptions about the time after follow-up and about harms.
+    pub assumptions: String,
     /// What PREDICT's versions are.
     pub predict_note: &'static str,
     /// One entry per branch.
@@ -64,14 +64,12 @@ pub struct AdjuvantRow {
     pub eligibility: String,
     /// What both sides of the comparison receive; empty when nothing.
     pub beside: String,
-    /// Points of survival gained at ten years on the baseline of regimen.
-    pub benefit: Option<IntervalFigure>,
-    /// Number needed to treat or harm.
-    pub number_needed: Option<String>,
-    /// Why there is no benefit.
+    /// Points of survival gained on the baseline of regimen, at 5, 10 and 15 years; empty where there is no number at all.
+    pub benefits: Vec<BenefitAt>,
+    /// Why there is no benefit at all.
     pub benefit_absent: String,
-    /// PREDICT: (version, points, range).
-    pub predict: Vec<(String, String, Option<String>)>,
+    /// PREDICT at ten years, by version.
+    pub predict: Vec<PredictGain>,
     /// Why PREDICT says nothing.
     pub predict_absent: String,
     /// The trial's own rates, one sentence per endpoint.
@@ -82,6 +80,30 @@ pub struct AdjuvantRow {
     pub harms: Vec<String>,
     /// Where sources disagree.
     pub conflicts: Vec<String>,
+}
+
+/// The benefit of an option at one horizon.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BenefitAt {
+    /// Years.
+    pub years: f64,
+    /// Points of survival gained; `None` where withheld.
+    pub gain: Option<IntervalFigure>,
+    /// Number needed to treat or harm.
+    pub number_needed: Option<String>,
+    /// Why the number is withheld; empty where it is shown.
+    pub withheld: String,
+}
+
+/// PREDICT's gain at ten years.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PredictGain {
+    /// `3.1` or `3.2`.
+    pub version: String,
+    /// Points of survival gained.
+    pub gain: String,
+    /// Its range over the uncertainty of the treatment effect, where one is stated.
+    pub range: Option<String>,
 }
 
 /// Two branches from one probability of response.
@@ -140,7 +162,11 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
             .collect(),
         withheld_answer: words::withheld_answer(&from.one_line_answer),
         introduction: words::ADJUVANT,
-        waning: words::waning(from.assumptions.waning),
+        assumptions: format!(
+            "{} {}",
+            words::waning(from.assumptions.waning),
+            words::harms(from.assumptions.other_cause_harm)
+        ),
         predict_note: words::PREDICT,
         branches: from.adjuvant.iter().map(branch).collect(),
         chain: from.chain.as_ref().map(chain),
@@ -247,15 +273,14 @@ fn row(option: &AdjuvantOption) -> AdjuvantRow {
     } else {
         format!("{}: needs {}.", words::truth(listed.eligibility.overall), unknown.join("; "))
     };
-    let horizon = option.benefit.as_ref().and_then(|benefit| benefit.horizons.iter().find(|at| at.years == YEAR));
-    let gain = horizon.and_then(|horizon| horizon.gain.as_ref()).filter(|_| applied(option));
     let (predict, predict_absent) = match &option.sources.predict {
         Column::Numbers(cells) => (
             cells
                 .iter()
-                .map(|cell| {
-                    let range = cell.has_interval.then(|| range(&cell.value));
-                    (cell.from.replace("PREDICT Breast ", ""), points_text(cell.value.estimate), range)
+                .map(|cell| PredictGain {
+                    version: cell.from.replace("PREDICT Breast ", ""),
+                    gain: points_text(cell.value.estimate),
+                    range: cell.has_interval.then(|| range(&cell.value)),
                 })
                 .collect(),
             String::new(),
@@ -268,8 +293,7 @@ fn row(option: &AdjuvantOption) -> AdjuvantRow {
         note: listed.note.clone(),
         eligibility,
         beside: option.beside.join(", "),
-        benefit: gain.and_then(|gain| points(&gain.survival_benefit)),
-        number_needed: gain.and_then(|gain| gain.number_needed).map(number_needed),
+        benefits: benefits(option),
         benefit_absent: match &option.sources.regimen {
             Column::Empty(why) => words::empty(why),
             Column::Numbers(_) => String::new(),
@@ -287,6 +311,18 @@ fn row(option: &AdjuvantOption) -> AdjuvantRow {
             .map(words::conflict)
             .collect(),
     }
+}
+
+/// The benefit at every horizon, empty where the option's effect could not be applied.
+fn benefits(option: &AdjuvantOption) -> Vec<BenefitAt> {
+    let Some(benefit) = option.benefit.as_ref().filter(|_| applied(option)) else { return Vec::new() };
+    let at = |horizon: &Horizon| BenefitAt {
+        years: horizon.years,
+        gain: horizon.gain.as_ref().and_then(|gain| points(&gain.survival_benefit)),
+        number_needed: horizon.gain.as_ref().and_then(|gain| gain.number_needed).map(number_needed),
+        withheld: horizon.withheld.as_ref().map(words::withheld).unwrap_or_default(),
+    };
+    benefit.horizons.iter().map(at).collect()
 }
 
 /// True when the option itself was applied, not only what stands beside it.

@@ -10,7 +10,7 @@ mod options;
 mod why;
 
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
-pub use decision::{AdjuvantRow, BranchView, ChainBranch, ChainView, DecisionView, TestRow};
+pub use decision::{AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, PredictGain, TestRow};
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use options::{OptionRow, OtherEstimate, Withheld};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
@@ -68,6 +68,8 @@ pub struct ReportView {
     pub applicability: GateView,
     /// What the outcome means.
     pub outcome: &'static str,
+    /// False for a woman whose treatment starts with surgery: the arms before surgery are not shown.
+    pub arms_shown: bool,
     /// Why the arms stand in this order, and what followed all of them.
     pub order: String,
     /// The arms that nobody of her subtype received, in one sentence.
@@ -116,6 +118,8 @@ impl ReportView {
         let other_models = options::other_model_names(&options);
         let performance = evidence::performance(assessment);
         let lead = assessment.models.first();
+        let arms_shown = assessment.decision.as_ref().is_none_or(|found| found.record.neoadjuvant != Some(false));
+        let decision = assessment.decision.as_ref().map(decision::decision);
         Self {
             schema: "regimen.report/1",
             synthetic: assessment.synthetic,
@@ -125,7 +129,11 @@ impl ReportView {
             subtype: words::subtype(assessment.subtype),
             visit: assessment.visit.clone(),
             identity: identity(assessment),
-            answer: answer::answer(assessment, &options, withheld),
+            answer: match decision.as_ref().filter(|_| !arms_shown) {
+                Some(decision) => answer::after_surgery(decision),
+                None => answer::answer(assessment, &options, withheld),
+            },
+            arms_shown,
             applicability: answer::gate(assessment, &performance),
             outcome: words::OUTCOME,
             order: options::order(assessment),
@@ -133,7 +141,7 @@ impl ReportView {
             option_notes: options::notes(assessment, &options),
             other_models_sentence: options::other_models_sentence(&other_models, lead, withheld),
             other_models,
-            decision: assessment.decision.as_ref().map(decision::decision),
+            decision,
             why: why::why(assessment, &options),
             options,
             inputs: evidence::inputs(assessment),

@@ -56,10 +56,15 @@ pub(super) fn branch(
         let benefit = gains.as_ref().filter(|_| open).map(|gains| gains.row(&option.id));
         let regimen = match (&benefit, &survival.absent) {
             (Some(benefit), _) => from_benefit(benefit, COMPARED_YEAR, survival.model.as_deref().unwrap_or("")),
+            (None, _) if option.class == Class::Surgery => {
+                Column::Empty(Empty::ModelDoesNotApply { why: "the reference".to_owned() })
+            }
             (None, Some(why)) => Column::Empty(Empty::ModelDoesNotApply { why: why.clone() }),
             (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed to her".to_owned() }),
         };
-        let of_predict = if open {
+        let of_predict = if option.class == Class::Surgery {
+            Column::Empty(Empty::PredictNotComputed { why: "the reference".to_owned() })
+        } else if open {
             predict::column(&predict, inputs.as_ref(), set, &option.id, &beside)
         } else {
             Column::Empty(Empty::PredictNotComputed { why: "the option is closed to her".to_owned() })
