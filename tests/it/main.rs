@@ -9,6 +9,7 @@ mod decision;
 mod elastic_net_parity;
 mod encoders_parity;
 mod fusion;
+mod gate;
 mod house;
 mod imaging;
 mod json_schema;

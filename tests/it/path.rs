@@ -160,6 +160,7 @@ fn contributions_and_base_add_up_to_the_logit_of_the_estimate() {
         key: regimen::study::PseudonymKey::public(),
         skip_invalid: false,
         only: None,
+        engine: None,
     };
     let assessed = regimen::study::assess_cohort(&request).unwrap();
     let mut checked = 0;

@@ -2,7 +2,7 @@ use super::{
     AdjuvantBranch, AdjuvantOption, DecisionEngine, HORIZONS, ListedOption, OutlookAt, SurvivalOutlook, predict,
 };
 use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures};
-use crate::decide::benefit::{Baseline, Engine};
+use crate::decide::benefit::{Baseline, Engine, RefusalReason};
 use crate::decide::branches::{Assumption, Branch};
 use crate::decide::options::{Class, Truth};
 use crate::decide::sources::{Column, Empty, from_benefit, three_columns};
@@ -55,6 +55,11 @@ pub(super) fn branch(
         let open = listed.eligibility.overall != Truth::NotMet && option.class != Class::Surgery;
         let benefit = gains.as_ref().filter(|_| open).map(|gains| gains.row(&option.id));
         let regimen = match (&benefit, &survival.absent) {
+            (Some(benefit), _) if !benefit.options.contains(&option.id) => {
+                let own = benefit.left_out.iter().find(|refusal| refusal.option == option.id);
+                let reason = own.map_or(RefusalReason::NoPublishedEffect, |refusal| refusal.reason.clone());
+                Column::Empty(Empty::Refused { reason })
+            }
             (Some(benefit), _) => from_benefit(benefit, COMPARED_YEAR, survival.model.as_deref().unwrap_or("")),
             (None, _) if option.class == Class::Surgery => {
                 Column::Empty(Empty::ModelDoesNotApply { why: "the reference".to_owned() })

@@ -92,7 +92,7 @@ impl DecisionEngine {
         } else {
             Vec::new()
         };
-        let chain = match (response, refused(&findings)) {
+        let chain = match (response.filter(|_| waiting), refused(&findings)) {
             (Some(response), false) => self.chain(record, response)?,
             _ => None,
         };
