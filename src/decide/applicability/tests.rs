@@ -248,6 +248,7 @@ fn enrolled() -> ClinicalRecord {
         er: Some(Receptor::Positive),
         her2: Some(Her2::Negative),
         mammaprint_low: Some(false),
+        neoadjuvant: Some(true),
         ..ClinicalRecord::default()
     }
 }
