@@ -36,7 +36,7 @@ fn option<'a>(branch: &'a Value, id: &str) -> &'a Value {
 fn gains(option: &Value, column: &str) -> Vec<f64> {
     let cells = option["sources"][column]["numbers"].as_array().cloned().unwrap_or_default();
     let death = |cell: &&Value| cell["measured"]["endpoint"] == "death" && cell["measured"]["as_difference"] == true;
-    cells.iter().filter(death).map(|cell| cell["value"]["estimate"].as_f64().unwrap()).collect()
+    cells.iter().filter(death).map(|cell| cell["value"]["estimate"].as_f64().expect("a number")).collect()
 }
 
 #[test]
