@@ -17,7 +17,7 @@ pub struct SurvivalManifest {
     pub name: String,
     /// Version.
     pub version: String,
-    /// Always [`KIND`].
+    /// Always `survival-baseline`.
     pub kind: String,
     /// The specification.
     pub spec: SurvivalSpec,
