@@ -316,7 +316,7 @@ fn every_population_file_reads_and_an_unknown_one_is_an_error() {
     assert!(matches!(PopulationRules::load("nowhere"), Err(Error::UnknownPopulation { .. })));
     let rules = PopulationRules::load("metabric-adjuvant").unwrap();
     let stage = |stage| {
-        let record = ClinicalRecord { stage_group: Some(stage), ..enrolled() };
+        let record = ClinicalRecord { stage_group: Some(stage), neoadjuvant: Some(false), ..enrolled() };
         let facts = Facts {
             gate: None,
             record: &record,
