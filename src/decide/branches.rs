@@ -85,14 +85,14 @@ impl Branch {
 /// The receptors among ER and HER2 that a record leaves unclear.
 #[must_use]
 pub fn unclear_receptors(record: &ClinicalRecord) -> Vec<(Marker, Unclear)> {
-    let er = match record.er {
+    let er = match record.er_state() {
         Some(Receptor::Positive | Receptor::Negative) => None,
         Some(Receptor::LowPositive) => Some(Unclear::LowPositive),
         Some(Receptor::Equivocal) => Some(Unclear::Equivocal),
         // Cohorts that record only the hormone receptor, or a positive PR, leave ER open but not the subtype.
         None => record.hormone_receptor().is_none().then_some(Unclear::NotRecorded),
     };
-    let her2 = match record.her2 {
+    let her2 = match record.her2_state() {
         Some(Her2::Equivocal) => Some(Unclear::Equivocal),
         Some(_) => None,
         None => Some(Unclear::NotRecorded),
@@ -112,6 +112,7 @@ pub fn receptor_branches(record: &ClinicalRecord) -> Vec<AssumedRecord> {
                 match marker {
                     Marker::Er => {
                         assumed.record.er = Some(if positive { Receptor::Positive } else { Receptor::Negative });
+                        assumed.record.er_pct = None;
                         if !positive {
                             assumed.record.pr = assumed.record.pr.or(Some(Receptor::Negative));
                         }

@@ -137,12 +137,59 @@ pub enum Her2 {
 }
 
 impl ClinicalRecord {
+    /// State of the oestrogen receptor: 1 to 10 % of nuclei is low positive whatever the word says; without a word the
+    /// percentage decides.
+    ///
+    /// # Source
+    /// ASCO/CAP 2020: below 1 % negative, 1 to 10 % low positive.
+    #[must_use]
+    pub fn er_state(&self) -> Option<Receptor> {
+        match (self.er, self.er_pct) {
+            (_, Some(pct)) if (1.0..=10.0).contains(&pct) => Some(Receptor::LowPositive),
+            (Some(state), _) => Some(state),
+            (None, Some(pct)) => Some(if pct < 1.0 { Receptor::Negative } else { Receptor::Positive }),
+            (None, None) => None,
+        }
+    }
+
+    /// State of HER2: the word, else what immunohistochemistry and in-situ hybridisation say.
+    ///
+    /// # Source
+    /// ASCO/CAP 2018: 3+, or 2+ and amplified, is positive; 2+ without a result of hybridisation is equivocal.
+    #[must_use]
+    pub fn her2_state(&self) -> Option<Her2> {
+        self.her2.or(match (self.her2_ihc?, self.her2_ish_amplified) {
+            (3, _) | (2, Some(true)) => Some(Her2::Positive),
+            (2, None) => Some(Her2::Equivocal),
+            (2, Some(false)) | (1, _) => Some(Her2::Low),
+            (0, _) => Some(Her2::Zero),
+            _ => None,
+        })
+    }
+
+    /// Distant metastasis, from the M category or the stage group.
+    #[must_use]
+    pub fn distant_metastasis(&self) -> Option<bool> {
+        self.metastatic.or_else(|| self.stage_group.map(|stage| stage == 4))
+    }
+
+    /// Treatment before surgery (`true`) or surgery first (`false`); `None` when the record does not tell.
+    ///
+    /// As recorded, else a known response at surgery means treatment before it, and counted nodes or a type of surgery
+    /// without such a response mean that surgery came first.
+    #[must_use]
+    pub fn treated_before_surgery(&self) -> Option<bool> {
+        let after_treatment = self.residual_disease().is_some().then_some(true);
+        let operated = self.nodes_positive.is_some() || self.received.breast_conserving.is_some();
+        self.neoadjuvant.or(after_treatment).or(operated.then_some(false))
+    }
+
     /// Oestrogen receptor positive; `None` when unknown, equivocal or low (1 to 10 %), where both branches hold.
     ///
     /// A tumour recorded only as hormone receptor negative is ER-negative by definition.
     #[must_use]
     pub fn er_positive(&self) -> Option<bool> {
-        match self.er {
+        match self.er_state() {
             Some(Receptor::Positive) => Some(true),
             Some(Receptor::Negative) => Some(false),
             Some(Receptor::LowPositive | Receptor::Equivocal) => None,
@@ -153,7 +200,7 @@ impl ClinicalRecord {
     /// Hormone receptor positive (ER or PR); `None` when neither is clearly positive and one is unclear.
     #[must_use]
     pub fn hormone_receptor(&self) -> Option<bool> {
-        match (self.er, self.pr) {
+        match (self.er_state(), self.pr) {
             (Some(Receptor::Positive), _) | (_, Some(Receptor::Positive)) => Some(true),
             (Some(Receptor::Negative), Some(Receptor::Negative)) => Some(false),
             (Some(Receptor::LowPositive | Receptor::Equivocal), _)
@@ -165,7 +212,7 @@ impl ClinicalRecord {
     /// HER2 positive; `None` when unknown or equivocal.
     #[must_use]
     pub fn her2_positive(&self) -> Option<bool> {
-        match self.her2? {
+        match self.her2_state()? {
             Her2::Positive => Some(true),
             Her2::Low | Her2::Zero | Her2::Negative => Some(false),
             Her2::Equivocal => None,
@@ -211,6 +258,34 @@ mod tests {
         assert_eq!((pr_only.her2_positive(), pr_only.subtype()), (None, None));
         let clear = record(Receptor::Positive, None, Her2::Low);
         assert_eq!(clear.subtype(), Some(Subtype::HrPosHer2Neg));
+    }
+
+    #[test]
+    fn a_percentage_of_1_to_10_is_low_positive_and_2_plus_without_hybridisation_is_equivocal() {
+        let er = |er, er_pct| ClinicalRecord { er, er_pct, ..ClinicalRecord::default() }.er_state();
+        assert_eq!(er(Some(Receptor::Positive), Some(5.0)), Some(Receptor::LowPositive));
+        assert_eq!(er(None, Some(0.5)), Some(Receptor::Negative));
+        assert_eq!(er(None, Some(80.0)), Some(Receptor::Positive));
+        let her2 = |her2_ihc, her2_ish_amplified| {
+            ClinicalRecord { her2_ihc: Some(her2_ihc), her2_ish_amplified, ..ClinicalRecord::default() }.her2_positive()
+        };
+        assert_eq!(
+            [her2(3, None), her2(2, Some(true)), her2(2, Some(false)), her2(1, None)],
+            [Some(true), Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(her2(2, None), None);
+    }
+
+    #[test]
+    fn what_comes_first_is_read_from_the_record_or_left_open() {
+        let record = ClinicalRecord::default();
+        assert_eq!(record.treated_before_surgery(), None);
+        let counted = ClinicalRecord { nodes_positive: Some(2.0), ..ClinicalRecord::default() };
+        assert_eq!(counted.treated_before_surgery(), Some(false));
+        let residual = ClinicalRecord { yp_t: Some(1), ..counted.clone() };
+        assert_eq!(residual.treated_before_surgery(), Some(true));
+        let planned = ClinicalRecord { neoadjuvant: Some(true), ..counted };
+        assert_eq!(planned.treated_before_surgery(), Some(true));
     }
 
     #[test]

@@ -34,6 +34,7 @@ struct Columns {
     surgery: Words,
     hr: Flags,
     her2: Flags,
+    her2_amplified: Flags,
     pregnant: Flags,
     bilateral: Flags,
     metastatic: Flags,
@@ -54,6 +55,7 @@ struct Columns {
     ki67: Numbers,
     oncotype: Numbers,
     er_pct: Numbers,
+    her2_ihc: Numbers,
     heart_dose: Numbers,
 }
 
@@ -82,6 +84,7 @@ impl Columns {
             surgery: words("surgery_type")?,
             hr: flags("hr")?,
             her2: flags("her2")?,
+            her2_amplified: flags("her2_ish_amplified")?,
             pregnant: flags("pregnant")?,
             bilateral: flags("bilateral_cancer")?,
             metastatic: flags("metastatic")?,
@@ -102,6 +105,7 @@ impl Columns {
             ki67: numbers("ki67_pct")?,
             oncotype: numbers("oncotype_rs")?,
             er_pct: numbers("er_pct")?,
+            her2_ihc: numbers("her2_ihc")?,
             heart_dose: numbers("heart_dose_gy")?,
         })
     }
@@ -141,8 +145,8 @@ impl Columns {
             }),
             er: word(&self.er).and_then(|level| receptor(&level)),
             er_pct: number(&self.er_pct),
-            her2_ihc: None,
-            her2_ish_amplified: None,
+            her2_ihc: number(&self.her2_ihc).map(|score| score as u8),
+            her2_ish_amplified: flag(&self.her2_amplified),
             pr: word(&self.pr).and_then(|level| receptor(&level)),
             hr_positive: flag(&self.hr),
             her2: word(&self.her2_status)

@@ -342,7 +342,7 @@ fn every_format_gives_the_same_frame() {
 #[test]
 fn explain_prints_the_dictionary() {
     let said = regimen(["check", "--explain", "er_status"]).stdout;
-    for line in ["er (Oestrogen receptor)", "low_positive", "equivocal is never negative", "table     pathology v3"] {
+    for line in ["er (Oestrogen receptor)", "low_positive", "equivocal is never negative", "table     pathology v4"] {
         assert!(said.contains(line), "{said}");
     }
     assert!(regimen(["check", "--explain", "surgery_type"]).stdout.contains("never an input"));

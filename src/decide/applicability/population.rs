@@ -107,11 +107,11 @@ impl Criterion {
         match *self {
             Self::Male => record.male,
             Self::Bilateral => record.bilateral,
-            Self::Metastatic => record.metastatic.or_else(|| record.stage_group.map(|stage| stage == 4)),
+            Self::Metastatic => record.distant_metastasis(),
             Self::Pregnant => record.pregnant,
             Self::Recurrent => record.recurrent,
-            Self::Neoadjuvant => record.neoadjuvant,
-            Self::SurgeryFirst => record.neoadjuvant.map(|before| !before),
+            Self::Neoadjuvant => record.treated_before_surgery(),
+            Self::SurgeryFirst => record.treated_before_surgery().map(|before| !before),
             Self::ReceptorSubtype => record.subtype().map(|_| false),
             Self::LowRiskHormoneReceptorPositive => low_risk(record),
             Self::AgeOutside { min_years, max_years } => {

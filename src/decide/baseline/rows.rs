@@ -92,7 +92,7 @@ impl BaselineRows {
     pub fn exclusion(record: &ClinicalRecord, effects: &[TreatmentEffect]) -> Option<Exclusion> {
         if record.stage_group == Some(0) {
             Some(Exclusion::StageZero)
-        } else if record.stage_group == Some(4) || record.metastatic == Some(true) {
+        } else if record.distant_metastasis() == Some(true) {
             Some(Exclusion::Metastatic)
         } else if record.male == Some(true) {
             Some(Exclusion::Male)

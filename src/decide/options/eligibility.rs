@@ -32,6 +32,8 @@ pub enum Condition {
     ResidualDisease(bool),
     /// Distant metastasis.
     Metastatic(bool),
+    /// Treatment before surgery (`true`) or surgery first (`false`).
+    Neoadjuvant(bool),
     /// After the menopause.
     Postmenopausal(bool),
     /// Breast-conserving surgery (`true`) or mastectomy (`false`).
@@ -169,9 +171,16 @@ impl Condition {
                 ["residual disease after neoadjuvant treatment", "no residual disease", "response at surgery"],
                 record.residual_disease(),
             ),
-            Self::Metastatic(expected) => {
-                (expected, ["distant metastasis", "no distant metastasis", "distant metastasis"], record.metastatic)
-            }
+            Self::Metastatic(expected) => (
+                expected,
+                ["distant metastasis", "no distant metastasis", "distant metastasis"],
+                record.distant_metastasis(),
+            ),
+            Self::Neoadjuvant(expected) => (
+                expected,
+                ["treatment before surgery", "surgery first", "what came first"],
+                record.treated_before_surgery(),
+            ),
             Self::Postmenopausal(expected) => (
                 expected,
                 ["postmenopausal", "not postmenopausal", "menopause"],

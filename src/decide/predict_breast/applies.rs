@@ -59,7 +59,13 @@ impl PredictInputs {
         };
         let age = needed("age", record.age_years, |age| age > 24.0, "above 24 years");
         let size = needed("tumour size", record.tumour_size_mm, |mm| mm > 0.0 && mm <= 500.0, "above 0 to 500 mm");
-        let nodes = needed("positive nodes", record.nodes_positive, |n| (0.0..=100.0).contains(&n), "0 to 100");
+        let none_involved = (record.nodes_involved() == Some(false)).then_some(0.0);
+        let nodes = needed(
+            "positive nodes",
+            record.nodes_positive.or(none_involved),
+            |n| (0.0..=100.0).contains(&n),
+            "0 to 100",
+        );
         if record.er_positive().is_none() {
             outside.push("oestrogen receptor is unknown or unclear".to_owned());
         }
@@ -96,16 +102,16 @@ fn pr_positive(record: &ClinicalRecord) -> Option<bool> {
 fn exclusions(record: &ClinicalRecord) -> Vec<&'static str> {
     let young = record.age_years.is_some_and(|age| age < AGES.0);
     let old = record.age_years.is_some_and(|age| age > AGES.1);
-    let stage_iv = record.metastatic == Some(true) || record.stage_group == Some(4);
     [
         (record.male == Some(true), "PREDICT was made for women"),
         (young || old, "age is outside 25 to 85 years"),
         (record.bilateral == Some(true), "cancer in both breasts"),
-        (stage_iv, "metastatic disease"),
+        (record.distant_metastasis() == Some(true), "metastatic disease"),
+        (record.stage_group == Some(0), "carcinoma in situ"),
         (record.recurrent == Some(true), "recurrent disease"),
         (record.pregnant == Some(true), "pregnancy"),
         (
-            record.neoadjuvant == Some(true),
+            record.treated_before_surgery() == Some(true),
             "treatment before surgery: PREDICT expects the size and nodes of untreated disease",
         ),
     ]

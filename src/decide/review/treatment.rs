@@ -16,7 +16,7 @@ pub(super) fn received(record: &ClinicalRecord, findings: &mut Findings) {
 
 /// Treatments planned against the record and each other.
 pub(super) fn plan(record: &ClinicalRecord, sets: &[&OptionSet], planned: &[&str], findings: &mut Findings) {
-    let spread = record.metastatic == Some(true) || record.stage_group == Some(4);
+    let spread = record.distant_metastasis() == Some(true);
     let fields = ["planned", "stage_group", "metastatic"];
     let expected = "no distant metastasis: the options are curative";
     findings.refuse_if(spread && !planned.is_empty(), "planned_in_stage_four", &fields, expected, "stage IV");
