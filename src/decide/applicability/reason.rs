@@ -25,6 +25,15 @@ pub enum Reason {
         /// What that does.
         severity: Severity,
     },
+    /// The record holds an impossible combination.
+    ImpossibleRecord {
+        /// Fields that it compares.
+        fields: Vec<String>,
+        /// What the rule expects.
+        expected: String,
+        /// What it found.
+        found: String,
+    },
     /// The model was fitted on her.
     TrainingPatient,
     /// Beyond every training patient: 1.5 times the score of the five most unusual.
@@ -115,7 +124,7 @@ impl Reason {
             | Self::NotRecorded { severity, .. }
             | Self::AbsentGroup { severity, .. }
             | Self::SmallSubgroup { severity, .. } => *severity,
-            Self::FarOutside { .. } => Severity::Refusal,
+            Self::ImpossibleRecord { .. } | Self::FarOutside { .. } => Severity::Refusal,
             Self::OutOfRange { .. } => Severity::Note,
             Self::TrainingPatient
             | Self::Unusual { .. }
@@ -135,6 +144,9 @@ impl fmt::Display for Reason {
         match self {
             Self::OutsidePopulation { criterion, found, .. } => outside(f, criterion, *found),
             Self::NotRecorded { criterion, .. } => write!(f, "Not recorded: {}.", subject(criterion)),
+            Self::ImpossibleRecord { fields, expected, found } => {
+                write!(f, "The record cannot be true ({}): expected {expected}, found {found}.", fields.join(", "))
+            }
             Self::TrainingPatient => f.write_str(
                 "She is one of the model's training patients: the estimate has seen her outcome and is no evidence of \
                  what the model can do.",

@@ -306,6 +306,14 @@ fn an_unknown_size_or_mammaprint_is_a_caution_and_other_silence_a_note() {
 }
 
 #[test]
+fn an_impossible_record_is_refused_with_the_rule_that_it_breaks() {
+    let record = ClinicalRecord { pcr: Some(true), yp_t: Some(2), yp_n: Some(1), ..enrolled() };
+    let found = judged(&record);
+    assert_eq!(found.verdict, Verdict::DoesNotApply);
+    assert!(matches!(&found.reasons[0], Reason::ImpossibleRecord { fields, .. } if fields.iter().any(|f| f == "pcr")));
+}
+
+#[test]
 fn every_population_file_reads_and_an_unknown_one_is_an_error() {
     for name in ["ispy2", "metabric-adjuvant"] {
         let rules = PopulationRules::load(name).unwrap();

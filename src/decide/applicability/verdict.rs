@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Gate, ImageFinding, PopulationRules, Reason, Severity};
 use crate::decide::ClinicalRecord;
+use crate::decide::review::{self, review};
 use crate::terms::Estimate;
 
 /// Whether a model may be used for a patient.
@@ -60,6 +61,10 @@ impl Facts<'_> {
     #[must_use]
     pub fn applicability(&self) -> Applicability {
         let mut reasons = self.population();
+        let impossible = review(self.record, &[], &[]).into_iter();
+        reasons.extend(impossible.filter(|finding| finding.severity == review::Severity::Refuse).map(|finding| {
+            Reason::ImpossibleRecord { fields: finding.fields, expected: finding.expected, found: finding.found }
+        }));
         if self.training_patient {
             reasons.push(Reason::TrainingPatient);
         }
