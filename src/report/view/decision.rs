@@ -209,7 +209,6 @@ fn branch(from: &AdjuvantBranch) -> BranchView {
         .predict
         .versions
         .iter()
-        .filter(|_| from.predict.outside.is_empty())
         .filter_map(|version| {
             let at = at(&version.surgery_only)?;
             Some(format!("PREDICT {}: {} of 100", version.version, percent_number(at.alive.estimate)))

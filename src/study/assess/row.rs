@@ -159,8 +159,9 @@ impl Context<'_> {
     fn missing_tests(&self, scores: &Scores, options: &[OptionEstimate]) -> Result<Vec<TestValue>, Error> {
         let Some(prior) = &self.lead.test_prior else { return Ok(Vec::new()) };
         let tests = described(&self.lead.design);
-        let supported: Vec<(String, bool)> =
-            options.iter().map(|option| (option.id.clone(), option.estimate.is_some())).collect();
+        // Investigational arms are research evidence, never a choice: they take no part in which option comes first.
+        let ranked = |option: &OptionEstimate| option.estimate.is_some() && option.standing != "investigational";
+        let supported: Vec<(String, bool)> = options.iter().map(|option| (option.id.clone(), ranked(option))).collect();
         let asked = MissingTests {
             prior,
             names: &scores.x.names,

@@ -14,13 +14,16 @@ use crate::terms::Estimate;
 /// Year at which the three sources are compared.
 const COMPARED_YEAR: f64 = 10.0;
 
+/// Why there is no absolute number when the record does not tell what comes first.
+const ORDER_UNKNOWN: &str = "the record does not tell whether surgery or treatment comes first";
+
 /// One record under assumed states.
 pub(super) struct Context<'a> {
     pub(super) engine: &'a DecisionEngine,
     pub(super) record: ClinicalRecord,
     pub(super) expression: &'a ExpressionFeatures,
-    /// Size and nodes are those of a tumour treated, or to be treated, before surgery.
-    pub(super) before_surgery: bool,
+    /// Whether treatment comes before surgery; `None` when the record does not tell.
+    pub(super) before_surgery: Option<bool>,
     /// The review found an impossible combination.
     pub(super) refused: bool,
 }
@@ -33,10 +36,12 @@ pub(super) fn branch(
 ) -> Result<AdjuvantBranch, Error> {
     let set = &context.engine.adjuvant;
     let (survival, prediction) = survival(context)?;
-    let (mut predict, inputs) = predict::outlook(&context.record);
-    if context.refused {
-        predict.outside.push("the record holds an impossible combination".to_owned());
-    }
+    let barred = [
+        (context.refused, "the record holds an impossible combination"),
+        (context.before_surgery.is_none(), ORDER_UNKNOWN),
+    ];
+    let barred = barred.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why.to_owned());
+    let (predict, inputs) = predict::outlook(&context.record, barred);
     let baseline = match &prediction {
         Some(prediction) => {
             let draws = prediction.draws.iter().map(|draw| draw.recalibrated()).collect();
@@ -67,17 +72,20 @@ pub(super) fn branch(
             (None, Some(why)) => Column::Empty(Empty::ModelDoesNotApply { why: why.clone() }),
             (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed to her".to_owned() }),
         };
-        let of_predict = if option.class == Class::Surgery {
-            Column::Empty(Empty::PredictNotComputed { why: "the reference".to_owned() })
-        } else if open {
-            predict::column(&predict, inputs.as_ref(), set, &option.id, &beside)
-        } else {
-            Column::Empty(Empty::PredictNotComputed { why: "the option is closed to her".to_owned() })
+        let of_predict = match listed.eligibility.overall {
+            _ if option.class == Class::Surgery => absent_predict("the reference"),
+            Truth::Met => predict::column(&predict, inputs.as_ref(), set, &option.id, &beside),
+            Truth::NotMet => absent_predict("the option is closed to her"),
+            Truth::Unknown => absent_predict("not known whether the option is open to her"),
         };
         let sources = three_columns(option, &context.record, regimen, of_predict);
         options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, benefit, sources });
     }
     Ok(AdjuvantBranch { receptors, response, survival, predict, options })
+}
+
+fn absent_predict(why: &str) -> Column {
+    Column::Empty(Empty::PredictNotComputed { why: why.to_owned() })
 }
 
 /// Survival after surgery alone by the survival baseline, with the prediction behind it where it applies.
@@ -110,8 +118,9 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
     outlook.absent = [
         (context.refused, "the record holds an impossible combination"),
         (!applies, "the survival model was not made for this patient"),
+        (context.before_surgery.is_none(), ORDER_UNKNOWN),
         (
-            context.before_surgery,
+            context.before_surgery == Some(true),
             "its women had surgery first: size and nodes before or after treatment are not theirs, and year 0 is another",
         ),
         (context.record.age_years.is_none(), "age is not recorded"),

@@ -2,7 +2,7 @@ use super::adjuvant::{Context, branch};
 use super::{Decision, ListedOption};
 use crate::decide::baseline::{ExpressionFeatures, SurvivalBaseline};
 use crate::decide::benefit::Assumptions;
-use crate::decide::branches::{Branch, OneLineAnswer, receptor_branches, unclear_receptors};
+use crate::decide::branches::{Branch, one_line_answer, receptor_branches};
 use crate::decide::chain::{Chain, ResponseEvidence, chain};
 use crate::decide::options::{Listed, OptionSet};
 use crate::decide::review::{refused, review};
@@ -69,9 +69,8 @@ impl DecisionEngine {
         missing_tests: Vec<TestValue>,
     ) -> Result<Decision, Error> {
         let findings = review(record, &[&self.neoadjuvant, &self.adjuvant], &[]);
-        let unclear = unclear_receptors(record);
-        let before_surgery = record.neoadjuvant == Some(true) || response.is_some();
-        let waiting = before_surgery && record.residual_disease().is_none();
+        let before_surgery = record.treated_before_surgery();
+        let waiting = before_surgery == Some(true) && record.residual_disease().is_none();
         let responses: &[Branch] =
             if waiting { &[Branch::IfResidualDisease, Branch::IfPcr] } else { &[Branch::AsRecorded] };
         let mut adjuvant = Vec::new();
@@ -87,7 +86,7 @@ impl DecisionEngine {
                 adjuvant.push(branch(&context, assumed.assumptions.clone(), *response)?);
             }
         }
-        let neoadjuvant = if waiting {
+        let neoadjuvant = if before_surgery != Some(false) && record.residual_disease().is_none() {
             self.neoadjuvant.listed(record, Branch::AsRecorded).into_iter().map(ListedOption::from).collect()
         } else {
             Vec::new()
@@ -97,7 +96,7 @@ impl DecisionEngine {
             _ => None,
         };
         Ok(Decision {
-            one_line_answer: if unclear.is_empty() { OneLineAnswer::Allowed } else { OneLineAnswer::Withheld(unclear) },
+            one_line_answer: one_line_answer(record),
             findings,
             assumptions: self.assumptions,
             neoadjuvant,

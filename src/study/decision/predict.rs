@@ -10,16 +10,21 @@ const SHOWN: [Version; 2] = [Version::V31, Version::V32];
 /// Year whose log hazard is taken apart.
 const PARTS_YEAR: u32 = 10;
 
-/// PREDICT's inputs of a record and what both versions say after surgery alone.
-pub(super) fn outlook(record: &ClinicalRecord) -> (PredictOutlook, Option<PredictInputs>) {
+/// What both versions say of a record after surgery alone, and its inputs; nothing where she is outside PREDICT's
+/// population or `barred` gives a reason.
+pub(super) fn outlook(
+    record: &ClinicalRecord,
+    barred: impl Iterator<Item = String>,
+) -> (PredictOutlook, Option<PredictInputs>) {
     let from = PredictInputs::of_record(record);
-    let versions = from.inputs.iter().flat_map(|inputs| SHOWN.map(|version| version_outlook(inputs, version)));
+    let outside: Vec<String> = from.outside.into_iter().chain(barred).collect();
+    let inputs = from.inputs.filter(|_| outside.is_empty());
     let outlook = PredictOutlook {
-        versions: versions.collect(),
+        versions: inputs.iter().flat_map(|inputs| SHOWN.map(|version| version_outlook(inputs, version))).collect(),
         assumed: from.assumed.iter().map(|each| (each.input.to_owned(), each.value.to_owned())).collect(),
-        outside: from.outside,
+        outside,
     };
-    (outlook, from.inputs)
+    (outlook, inputs)
 }
 
 fn version_outlook(inputs: &PredictInputs, version: Version) -> PredictVersionOutlook {
@@ -48,8 +53,9 @@ pub(super) fn column(
     option: &str,
     beside: &[String],
 ) -> Column {
-    let why = || Column::Empty(Empty::PredictNotComputed { why: outlook.outside.join("; ") });
-    let Some(inputs) = inputs.filter(|_| outlook.outside.is_empty()) else { return why() };
+    let Some(inputs) = inputs else {
+        return Column::Empty(Empty::PredictNotComputed { why: outlook.outside.join("; ") });
+    };
     let without = treatments(set, beside.iter().map(String::as_str));
     let with = treatments(set, beside.iter().map(String::as_str).chain([option]));
     let cells = SHOWN.map(|version| {
