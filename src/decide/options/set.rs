@@ -59,6 +59,9 @@ pub struct TreatmentOption {
     /// Rules that must all be met.
     #[serde(default)]
     pub eligible: Vec<Condition>,
+    /// Facts that close the option where the record holds them.
+    #[serde(default)]
+    pub excluded_by: Vec<Condition>,
     /// Where the rules come from.
     #[serde(default)]
     pub eligible_source: Option<String>,
@@ -208,7 +211,8 @@ impl OptionSet {
             Her2Rule::Negative => rules.push(Condition::Her2(false)),
             Her2Rule::Positive => rules.push(Condition::Her2(true)),
         }
-        Eligibility::of(&rules, &self.excluded_by, record)
+        let excluded: Vec<Condition> = self.excluded_by.iter().chain(&option.excluded_by).cloned().collect();
+        Eligibility::of(&rules, &excluded, record)
     }
 }
 

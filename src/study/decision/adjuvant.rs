@@ -4,7 +4,7 @@ use super::{
 use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures};
 use crate::decide::benefit::{Baseline, Engine, RefusalReason};
 use crate::decide::branches::{Assumption, Branch};
-use crate::decide::options::{Class, Truth};
+use crate::decide::options::{Class, DecisionPoint, Truth};
 use crate::decide::sources::{Column, Empty, from_benefit, three_columns};
 use crate::decide::{CauseHazards, ClinicalRecord, Facts, Fates, Verdict};
 use crate::stats::quantile;
@@ -74,6 +74,9 @@ pub(super) fn branch(
         };
         let of_predict = match listed.eligibility.overall {
             _ if option.class == Class::Surgery => absent_predict("the reference"),
+            _ if option.decision == DecisionPoint::AfterFiveYearsEndocrine => {
+                absent_predict("a decision of the fifth year, whose effect starts after the tenth")
+            }
             Truth::Met => predict::column(&predict, inputs.as_ref(), set, &option.id, &beside),
             Truth::NotMet => absent_predict("the option is closed to her"),
             Truth::Unknown => absent_predict("not known whether the option is open to her"),
