@@ -160,6 +160,10 @@ pub fn three_columns(
     let conflicts = pairs.iter().flat_map(|&(first, a, second, b)| {
         let pairs = a.cells().iter().flat_map(|x| b.cells().iter().map(move |y| (x, y)));
         pairs.filter_map(move |(x, y)| {
+            // A trial's difference is that of its own patients, whose risk is not hers.
+            if second == Source::Trial && x.measured.as_difference {
+                return None;
+            }
             let rule = disagreement(x, y)?;
             let difference = x.value.estimate - y.value.estimate;
             Some(Conflict { measured: x.measured, first, second, difference, rule })

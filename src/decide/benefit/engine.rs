@@ -83,7 +83,10 @@ impl<'a> Engine<'a> {
             other = self.outcomes(&without.applied);
             &other
         };
-        let certain = with.applied.iter().chain(&without.applied).all(|part| part.effect.has_uncertainty());
+        let published = |part: &Applied<'_>| {
+            part.effect.has_uncertainty() && part.harms.iter().all(|(harm, _)| harm.has_uncertainty())
+        };
+        let certain = with.applied.iter().chain(&without.applied).all(published);
         let horizons = HORIZONS.iter().enumerate().map(|(slot, &years)| {
             let withheld = shown(years);
             let gain = withheld.is_none().then(|| gain(treated, compared, slot, certain));

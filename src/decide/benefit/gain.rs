@@ -51,7 +51,8 @@ pub struct Gain {
     pub survival_benefit: Estimate,
     /// Dead of breast cancer under the reference less under the plan: positive is good.
     pub breast_death_avoided: Estimate,
-    /// From the survival benefit; `None` where its interval includes zero or an effect has no published uncertainty.
+    /// From the survival benefit; `None` where its interval includes zero, or where an effect or a harm that was applied has
+    /// no published uncertainty.
     pub number_needed: Option<NumberNeeded>,
 }
 
