@@ -1,16 +1,15 @@
 //! The sentences about options after surgery, branches, and missing tests.
 
-use crate::decide::benefit::{RefusalReason, Waning, Withheld};
+use crate::decide::benefit::{Caveat, RefusalReason, Waning, Withheld};
 use crate::decide::branches::{Assumption, Branch, Marker, OneLineAnswer, Unclear};
-use crate::decide::options::{Endpoint, Recalled, TimeZero, Truth};
+use crate::decide::options::{Class, Endpoint, Recalled, TimeZero, Truth};
 use crate::decide::sources::{Conflict, ConflictRule, Empty, Source};
 
 /// What the section on options after surgery is.
-pub const ADJUVANT: &str = "What published trials would change for her, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of women alive; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio.";
+pub const ADJUVANT: &str = "What published trials would change for her, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of women alive; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio. Each row is counted over surgery alone, or over what it stands on top of: rows do not add up.";
 
 /// What the chain is.
-pub const CHAIN: &str =
-    "Response is known at surgery. Two branches stand side by side; neither is an average of the other.";
+pub const CHAIN: &str = "Response is known at surgery, and survival counts from there only where a source says so. Two branches stand side by side; neither is an average of the other.";
 
 /// What the value of a missing test is.
 pub const TESTS: &str = "Results are drawn for women like her (what is known of her, her receptor subtype), and the leading model is asked again with each. Costs and harms of a test are not counted.";
@@ -121,9 +120,9 @@ pub fn refusal(reason: &RefusalReason) -> String {
         }
         RefusalReason::Population { expected, found, .. } => format!("Published for {expected}; hers: {found}."),
         RefusalReason::ComparatorAbsent { class } => {
-            format!("Its trials gave {class:?} to both groups, which is not open to her.")
+            format!("Its trials gave {} to both groups, which is not open to her.", kind(*class))
         }
-        RefusalReason::BackgroundLacks { class } => format!("Its trials did not combine it with {class:?}."),
+        RefusalReason::BackgroundLacks { class } => format!("Its trials did not combine it with {}.", kind(*class)),
         RefusalReason::InBaseline { .. } => "Already in the baseline.".to_owned(),
         RefusalReason::SameClass { other } => format!("An alternative to {other}."),
         RefusalReason::ShownOnly { why } => {
@@ -133,6 +132,47 @@ pub fn refusal(reason: &RefusalReason) -> String {
             }
             format!("{said}.")
         }
+    }
+}
+
+/// A kind of treatment.
+fn kind(class: Class) -> &'static str {
+    match class {
+        Class::Neoadjuvant => "treatment before surgery",
+        Class::Surgery => "surgery",
+        Class::Radiotherapy => "radiotherapy",
+        Class::Endocrine => "endocrine therapy",
+        Class::AromataseInhibitor => "an aromatase inhibitor",
+        Class::OvarianSuppression => "ovarian suppression",
+        Class::ExtendedEndocrine => "extended endocrine therapy",
+        Class::Chemotherapy => "chemotherapy",
+        Class::AntiHer2 => "anti-HER2 therapy",
+        Class::Bisphosphonate => "a bisphosphonate",
+        Class::Cdk46Inhibitor => "a CDK4/6 inhibitor",
+        Class::PostNeoadjuvant => "treatment for residual disease",
+        Class::ParpInhibitor => "a PARP inhibitor",
+        Class::Immunotherapy => "immunotherapy",
+    }
+}
+
+/// What a reader of a benefit must know; `None` for what the page says elsewhere.
+#[must_use]
+pub fn caveat(caveat: &Caveat) -> Option<String> {
+    match caveat {
+        Caveat::NoEffectUncertainty { .. } => {
+            Some("The published ratio has no interval: hers leaves that out.".to_owned())
+        }
+        Caveat::NoModelUncertainty => Some("The interval leaves the uncertainty of the baseline out.".to_owned()),
+        Caveat::HeartDoseUnknown { .. } => Some("The heart dose is not recorded: that harm is left out.".to_owned()),
+        Caveat::OtherCauseHarm { .. } => {
+            Some("A harm on death from other causes is counted, without an interval of its own.".to_owned())
+        }
+        Caveat::ClockAssumed { trial, baseline, .. } => {
+            Some(format!("The trial\u{2019}s clock starts at {}, hers at {}.", time_zero(*trial), time_zero(*baseline)))
+        }
+        Caveat::PastFollowUp { years, .. } => Some(format!("The trial\u{2019}s follow-up ends at {years:.0} years.")),
+        Caveat::Partial => Some("A part of the plan could not be applied and is left out.".to_owned()),
+        Caveat::Multiplied { .. } | Caveat::Recalled { .. } => None,
     }
 }
 

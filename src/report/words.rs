@@ -218,7 +218,10 @@ pub const NO_ANSWER: &str = "No estimate for this patient";
 pub const NO_SUBTYPE: &str = "Her hormone-receptor or HER2 status is not known. Treatment arms and response differ by subtype so much that the model gives no estimate without it.";
 
 /// Why there is no answer when the gate says no.
-pub const OUTSIDE: &str = "The model of response does not apply to this patient, for the reasons given under \u{201c}Does the model apply to her?\u{201d}. No estimate of response is shown anywhere on this page.";
+pub const OUTSIDE: &str = "The model of response does not apply to this patient, for the reasons given under \u{201c}Does the model of response apply to her?\u{201d}. No estimate of response is shown anywhere on this page.";
+
+/// Why the estimate of response is history once surgery has told.
+pub const RESPONSE_KNOWN: &str = "The response at surgery is on record: this is what was to be expected before it.";
 
 /// The heading of a report on a woman whose treatment starts with surgery.
 pub const SURGERY_FIRST: &str = "Survival after surgery alone";

@@ -157,6 +157,10 @@ pub(super) fn answer(assessment: &Assessment, rows: &[OptionRow], withheld: With
     if !row.reason.is_empty() {
         cautions.push(row.reason.clone());
     }
+    let recorded = assessment.decision.as_ref().and_then(|decision| decision.record.residual_disease());
+    if recorded.is_some() {
+        cautions.push(words::RESPONSE_KNOWN.to_owned());
+    }
     AnswerView {
         given: true,
         heading: "Estimated response to treatment",
@@ -174,6 +178,11 @@ pub(super) fn answer(assessment: &Assessment, rows: &[OptionRow], withheld: With
         estimate: Some(estimate),
         cautions,
     }
+}
+
+/// The answer where an unclear receptor leaves no single line.
+pub(super) fn unclear(why: &str) -> AnswerView {
+    none(why.to_owned())
 }
 
 /// The answer for a woman whose treatment starts with surgery: her outlook after it, or why no line answers.

@@ -10,7 +10,9 @@ mod options;
 mod why;
 
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
-pub use decision::{AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, PredictGain, TestRow};
+pub use decision::{
+    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, PredictGain, TestRow,
+};
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use options::{OptionRow, OtherEstimate, Withheld};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
@@ -131,7 +133,10 @@ impl ReportView {
             identity: identity(assessment),
             answer: match decision.as_ref().filter(|_| !arms_shown) {
                 Some(decision) => answer::after_surgery(decision),
-                None => answer::answer(assessment, &options, withheld),
+                None => match decision.as_ref().and_then(|decision| decision.withheld_answer.as_deref()) {
+                    Some(why) if assessment.subtype.is_some() => answer::unclear(why),
+                    _ => answer::answer(assessment, &options, withheld),
+                },
             },
             arms_shown,
             applicability: answer::gate(assessment, &performance),

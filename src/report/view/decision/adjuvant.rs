@@ -1,0 +1,231 @@
+use serde::Serialize;
+
+use super::listed::ListedRow;
+use crate::decide::benefit::{Horizon, NumberNeeded};
+use crate::decide::options::{Class, Truth};
+use crate::decide::sources::Column;
+use crate::report::decision_words as words;
+use crate::report::figure::{IntervalFigure, percent_number, points};
+use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
+use crate::terms::Estimate;
+
+/// Year of the outlook after surgery alone.
+const YEAR: f64 = 10.0;
+
+/// Options under one set of assumed states.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BranchView {
+    /// What is assumed; `None` where nothing is.
+    pub heading: Option<String>,
+    /// Survival after surgery alone, one sentence per source.
+    pub outlook: Vec<String>,
+    /// What weakens it: assumed and imputed inputs, cautions.
+    pub cautions: Vec<String>,
+    /// Options that are open, or may be.
+    pub rows: Vec<AdjuvantRow>,
+    /// Options that are closed, each with the first rule that closes it.
+    pub closed: Vec<String>,
+}
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AdjuvantRow {
+    /// Label, rules, rates and harms as published.
+    #[serde(flatten)]
+    pub listed: ListedRow,
+    /// What both sides of the comparison receive; empty when nothing.
+    pub beside: String,
+    /// Points of survival gained on the baseline of regimen, at 5, 10 and 15 years; empty where there is no number at all.
+    pub benefits: Vec<BenefitAt>,
+    /// Why there is no benefit at all.
+    pub benefit_absent: String,
+    /// PREDICT at ten years, by version.
+    pub predict: Vec<PredictGain>,
+    /// Why PREDICT says nothing.
+    pub predict_absent: String,
+    /// What a reader of the numbers must know.
+    pub caveats: Vec<String>,
+    /// Where sources disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// The benefit of an option at one horizon.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BenefitAt {
+    /// Years.
+    pub years: f64,
+    /// Points of survival gained; `None` where withheld.
+    pub gain: Option<IntervalFigure>,
+    /// Number needed to treat or harm.
+    pub number_needed: Option<String>,
+    /// Why the number is withheld; empty where it is shown.
+    pub withheld: String,
+}
+
+/// PREDICT's gain at ten years.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PredictGain {
+    /// `3.1` or `3.2`.
+    pub version: String,
+    /// Points of survival gained.
+    pub gain: String,
+    /// Its range over the uncertainty of the treatment effect, where one is stated.
+    pub range: Option<String>,
+}
+
+pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
+    let mut outlook = Vec::new();
+    match (&from.survival.absent, at(&from.survival.recalibrated)) {
+        (None, Some(at)) => {
+            outlook.push(format!(
+                "regimen ({}), with half of the trend to 2017 that PREDICT assumes: after surgery alone {} of 100 women like her are alive at 10 years (95 % interval {} to {}); {} have died of breast cancer ({} to {}), {} of other causes.",
+                from.survival.model.as_deref().unwrap_or(""),
+                percent_number(at.alive.estimate),
+                percent_number(at.alive.lower95),
+                percent_number(at.alive.upper95),
+                percent_number(at.breast_death.estimate),
+                percent_number(at.breast_death.lower95),
+                percent_number(at.breast_death.upper95),
+                percent_number(at.other_death.estimate),
+            ));
+            if let Some(raw) = self::at(&from.survival.raw) {
+                outlook.push(format!(
+                    "{}: {} of 100 alive ({} to {}).",
+                    words::RAW,
+                    percent_number(raw.alive.estimate),
+                    percent_number(raw.alive.lower95),
+                    percent_number(raw.alive.upper95)
+                ));
+            }
+        }
+        (absent, _) => outlook.push(format!(
+            "regimen gives no survival after surgery alone: {}.",
+            absent.as_deref().unwrap_or("no reason is recorded")
+        )),
+    }
+    let of_predict: Vec<String> = from
+        .predict
+        .versions
+        .iter()
+        .filter_map(|version| {
+            let at = at(&version.surgery_only)?;
+            Some(format!("PREDICT {}: {} of 100", version.version, percent_number(at.alive.estimate)))
+        })
+        .collect();
+    if of_predict.is_empty() {
+        outlook.push(format!("PREDICT does not apply: {}.", from.predict.outside.join("; ")));
+    } else {
+        outlook.push(format!("{} alive at 10 years after surgery alone.", of_predict.join(", ")));
+    }
+    let mut cautions: Vec<String> = Vec::new();
+    let applicability = from.survival.applicability.iter().filter(|_| from.survival.absent.is_none());
+    let grave = |reason: &&crate::decide::Reason| reason.severity() > crate::decide::Severity::Note;
+    cautions.extend(applicability.flat_map(|found| &found.reasons).filter(grave).map(ToString::to_string));
+    if !from.survival.imputed.is_empty() {
+        cautions.push(format!(
+            "The survival model filled {} inputs that are not recorded; the interval holds that.",
+            from.survival.imputed.len()
+        ));
+    }
+    if !from.predict.assumed.is_empty() && from.predict.outside.is_empty() {
+        let list: Vec<String> = from.predict.assumed.iter().map(|(input, value)| format!("{input}: {value}")).collect();
+        cautions.push(format!("PREDICT takes for what is not recorded \u{2014} {}.", list.join("; ")));
+    }
+    let shown = |option: &&AdjuvantOption| option.listed.class != Class::Surgery;
+    let (closed, open): (Vec<&AdjuvantOption>, Vec<&AdjuvantOption>) =
+        from.options.iter().filter(shown).partition(|option| option.listed.eligibility.overall == Truth::NotMet);
+    BranchView {
+        heading: words::branch(&from.receptors, from.response),
+        outlook,
+        cautions,
+        rows: open.into_iter().map(|option| row(option, &from.options)).collect(),
+        closed: closed.into_iter().map(closing_rule).collect(),
+    }
+}
+
+fn at(outlook: &[OutlookAt]) -> Option<&OutlookAt> {
+    outlook.iter().find(|at| at.years == YEAR)
+}
+
+/// The option with the first rule that is not met.
+fn closing_rule(option: &AdjuvantOption) -> String {
+    let rule = option.listed.eligibility.rules.iter().find(|rule| rule.truth == Truth::NotMet);
+    match rule {
+        Some(rule) => format!("{}: for {}; hers: {}.", option.listed.label, rule.expected, rule.found),
+        None => option.listed.label.clone(),
+    }
+}
+
+fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
+    let (predict, predict_absent) = match &option.sources.predict {
+        Column::Numbers(cells) => (
+            cells
+                .iter()
+                .map(|cell| PredictGain {
+                    version: cell.from.replace("PREDICT Breast ", ""),
+                    gain: points_text(cell.value.estimate),
+                    range: cell.has_interval.then(|| range(&cell.value)),
+                })
+                .collect(),
+            String::new(),
+        ),
+        Column::Empty(why) => (Vec::new(), words::empty(why)),
+    };
+    AdjuvantRow {
+        listed: ListedRow::of(&option.listed),
+        beside: all
+            .iter()
+            .filter(|other| option.beside.contains(&other.listed.id))
+            .map(|other| other.listed.label.as_str())
+            .collect::<Vec<&str>>()
+            .join(", "),
+        benefits: benefits(option),
+        benefit_absent: match &option.sources.regimen {
+            Column::Empty(why) => words::empty(why),
+            Column::Numbers(_) => String::new(),
+        },
+        predict,
+        predict_absent,
+        caveats: option.benefit.iter().flat_map(|benefit| &benefit.caveats).filter_map(words::caveat).collect(),
+        conflicts: option.sources.conflicts.iter().map(words::conflict).collect(),
+    }
+}
+
+/// The benefit at every horizon, empty where the option's effect could not be applied.
+fn benefits(option: &AdjuvantOption) -> Vec<BenefitAt> {
+    let Some(benefit) = option.benefit.as_ref().filter(|_| applied(option)) else { return Vec::new() };
+    let at = |horizon: &Horizon| BenefitAt {
+        years: horizon.years,
+        gain: horizon.gain.as_ref().and_then(|gain| points(&gain.survival_benefit)),
+        number_needed: horizon.gain.as_ref().and_then(|gain| gain.number_needed).map(number_needed),
+        withheld: horizon.withheld.as_ref().map(words::withheld).unwrap_or_default(),
+    };
+    benefit.horizons.iter().map(at).collect()
+}
+
+/// True when the option itself was applied, not only what stands beside it.
+fn applied(option: &AdjuvantOption) -> bool {
+    option.benefit.as_ref().is_some_and(|benefit| benefit.options.contains(&option.listed.id))
+}
+
+fn number_needed(number: NumberNeeded) -> String {
+    let (what, number) = match number {
+        NumberNeeded::ToTreat(number) => ("treat", number),
+        NumberNeeded::ToHarm(number) => ("harm", number),
+    };
+    format!(
+        "number needed to {what} {:.0} ({:.0} to {:.0})",
+        number.estimate.abs(),
+        number.lower95.abs().min(number.upper95.abs()),
+        number.lower95.abs().max(number.upper95.abs())
+    )
+}
+
+fn points_text(share: f64) -> String {
+    format!("{:+.1}", 100.0 * share).replace('-', "\u{2212}")
+}
+
+fn range(value: &Estimate) -> String {
+    let number = |share: f64| format!("{:.1}", 100.0 * share).replace('-', "\u{2212}");
+    format!("{} to {}", number(value.lower95), number(value.upper95))
+}

@@ -1,0 +1,102 @@
+mod adjuvant;
+mod chain;
+mod listed;
+
+use serde::Serialize;
+
+pub use adjuvant::{AdjuvantRow, BenefitAt, BranchView, PredictGain};
+pub use chain::{ChainBranch, ChainView};
+pub use listed::ListedRow;
+
+use crate::decide::review::Severity;
+use crate::report::decision_words as words;
+use crate::report::figure::percent_number;
+use crate::study::decision::Decision;
+
+/// Options after surgery, the chain to survival and missing tests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DecisionView {
+    /// Impossible and suspicious combinations: (refused or to be checked, sentence).
+    pub findings: Vec<(&'static str, String)>,
+    /// Why no single line answers.
+    pub withheld_answer: Option<String>,
+    /// What the section is.
+    pub introduction: &'static str,
+    /// The assumptions about the time after follow-up and about harms.
+    pub assumptions: String,
+    /// What PREDICT's versions are.
+    pub predict_note: &'static str,
+    /// Options before surgery that are open, or may be; empty where surgery comes or came first.
+    pub neoadjuvant: Vec<ListedRow>,
+    /// One entry per branch.
+    pub branches: Vec<BranchView>,
+    /// From response to survival.
+    pub chain: Option<ChainView>,
+    /// What absent tests could change.
+    pub tests: Vec<TestRow>,
+    /// What that means.
+    pub tests_sentence: &'static str,
+}
+
+/// What one absent test could change.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestRow {
+    /// Test.
+    pub test: String,
+    /// Inputs that it would give.
+    pub n_inputs: usize,
+    /// Expected change of the estimates, points of probability, over the supported options.
+    pub change: String,
+    /// Mean width of the interval now and after, points.
+    pub width: String,
+    /// Probability that another option has the highest estimate; `None` below two supported options.
+    pub top_changes: Option<String>,
+}
+
+pub(super) fn decision(from: &Decision) -> DecisionView {
+    let severity = |severity: Severity| match severity {
+        Severity::Refuse => "Refused",
+        Severity::Flag => "To be checked",
+    };
+    DecisionView {
+        findings: from
+            .findings
+            .iter()
+            .map(|finding| {
+                let said =
+                    format!("{}: expected {}, found {}.", finding.fields.join(", "), finding.expected, finding.found);
+                (severity(finding.severity), said)
+            })
+            .collect(),
+        withheld_answer: words::withheld_answer(&from.one_line_answer),
+        introduction: words::ADJUVANT,
+        assumptions: format!(
+            "{} {}",
+            words::waning(from.assumptions.waning),
+            words::harms(from.assumptions.other_cause_harm)
+        ),
+        predict_note: words::PREDICT,
+        neoadjuvant: from.neoadjuvant.iter().filter_map(ListedRow::open).collect(),
+        branches: from.adjuvant.iter().map(adjuvant::branch).collect(),
+        chain: from.chain.as_ref().map(chain::chain),
+        tests: from.missing_tests.iter().map(test).collect(),
+        tests_sentence: words::TESTS,
+    }
+}
+
+fn test(from: &crate::decide::TestValue) -> TestRow {
+    let n = from.options.len().max(1) as f64;
+    let mean =
+        |value: &dyn Fn(&crate::decide::OptionValue) -> f64| 100.0 * from.options.iter().map(value).sum::<f64>() / n;
+    TestRow {
+        test: crate::report::words::group(&from.test),
+        n_inputs: from.n_columns,
+        change: format!("{:.0} points", mean(&|option| option.change.estimate)),
+        width: format!(
+            "{:.0} to {:.0} points",
+            mean(&|option| option.width_now),
+            mean(&|option| option.width_after.estimate)
+        ),
+        top_changes: from.top_changes.map(|share| format!("{} %", percent_number(share.estimate))),
+    }
+}
