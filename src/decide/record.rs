@@ -158,7 +158,7 @@ impl ClinicalRecord {
     /// ASCO/CAP 2018: 3+, or 2+ and amplified, is positive; 2+ without a result of hybridisation is equivocal.
     #[must_use]
     pub fn her2_state(&self) -> Option<Her2> {
-        self.her2.or(match (self.her2_ihc?, self.her2_ish_amplified) {
+        self.her2.or_else(|| match (self.her2_ihc?, self.her2_ish_amplified) {
             (3, _) | (2, Some(true)) => Some(Her2::Positive),
             (2, None) => Some(Her2::Equivocal),
             (2, Some(false)) | (1, _) => Some(Her2::Low),

@@ -74,35 +74,31 @@ impl IntervalFigure {
     /// A plain statistic with its interval, shown with two decimals; `None` when a number is not finite.
     #[must_use]
     pub fn statistic(from: &Estimate) -> Option<Self> {
+        Self::finite(from, decimals, decimals(from.estimate), "")
+    }
+
+    /// A difference of shares with its interval in percentage points, signed, one decimal; `None` when a number is not finite.
+    #[must_use]
+    pub fn points(from: &Estimate) -> Option<Self> {
+        let number = |share: f64| {
+            let rounded = format!("{:.1}", 100.0 * share);
+            if rounded == "-0.0" { "0.0".to_owned() } else { rounded.replace('-', "\u{2212}") }
+        };
+        let sign = if from.estimate > 0.0 { "+" } else { "" };
+        Self::finite(from, number, format!("{sign}{}", number(from.estimate)), "points")
+    }
+
+    fn finite(from: &Estimate, number: impl Fn(f64) -> String, text: String, unit: &'static str) -> Option<Self> {
         let finite = [from.estimate, from.lower95, from.upper95].iter().all(|value| value.is_finite());
         finite.then(|| Self {
             estimate: from.estimate,
             lower95: from.lower95,
             upper95: from.upper95,
-            text: decimals(from.estimate),
-            interval_text: format!("{} to {}", decimals(from.lower95), decimals(from.upper95)),
-            unit: "",
+            interval_text: format!("{} to {}", number(from.lower95), number(from.upper95)),
+            text,
+            unit,
         })
     }
-}
-
-/// A difference of shares with its interval in percentage points, one decimal; `None` when a number is not finite.
-#[must_use]
-pub fn points(from: &Estimate) -> Option<IntervalFigure> {
-    let finite = [from.estimate, from.lower95, from.upper95].iter().all(|value| value.is_finite());
-    let number = |share: f64| {
-        let rounded = format!("{:.1}", 100.0 * share);
-        if rounded == "-0.0" { "0.0".to_owned() } else { rounded.replace('-', "\u{2212}") }
-    };
-    let sign = if from.estimate > 0.0 { "+" } else { "" };
-    finite.then(|| IntervalFigure {
-        estimate: from.estimate,
-        lower95: from.lower95,
-        upper95: from.upper95,
-        text: format!("{sign}{}", number(from.estimate)),
-        interval_text: format!("{} to {}", number(from.lower95), number(from.upper95)),
-        unit: "points",
-    })
 }
 
 /// A share as a whole number of 100, `<1` and `>99` where rounding would claim never or always.

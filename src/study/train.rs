@@ -163,7 +163,8 @@ fn encoders(design: &Design, table: &FusedTable, models: &Models) -> Result<Vec<
     Ok(used)
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+/// A file of a new version: pretty JSON with a final newline.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Error> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::Model {
         model: "new version".into(),
         file: "json".into(),
@@ -173,7 +174,8 @@ fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-fn figure(estimate: &Estimate) -> String {
+/// An estimate with its interval, three decimals.
+pub(super) fn figure(estimate: &Estimate) -> String {
     format!("{:.3} ({:.3} to {:.3})", estimate.estimate, estimate.lower95, estimate.upper95)
 }
 

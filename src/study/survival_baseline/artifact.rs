@@ -8,6 +8,7 @@ use super::{KIND, SurvivalEvaluation, SurvivalRows, SurvivalSpec, evaluate_survi
 use crate::decide::baseline::{Exclusion, SurvivalBaseline};
 use crate::study::fused_table::Origin;
 use crate::study::registry::Models;
+use crate::study::train::json;
 use crate::study::{Error, FusedTable, RowHashes};
 
 /// The manifest of a survival baseline.
@@ -95,14 +96,4 @@ pub fn open_survival(models: &Models, wanted: &str) -> Result<(SurvivalManifest,
     let manifest =
         serde_json::from_slice(&files.manifest).map_err(|error| broken("manifest.json", error.to_string()))?;
     Ok((manifest, model))
-}
-
-fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| Error::Model {
-        model: "new version".into(),
-        file: "json".into(),
-        message: error.to_string(),
-    })?;
-    bytes.push(b'\n');
-    Ok(bytes)
 }

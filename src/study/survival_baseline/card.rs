@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use super::{SurvivalEvaluation, SurvivalRows, SurvivalSpec};
 use crate::decide::baseline::SurvivalBaseline;
-use crate::terms::Estimate;
+use crate::study::train::figure;
 
 /// The card's closing sections.
 const LIMITS: &str = "
@@ -47,7 +47,6 @@ pub(super) fn card(
     let mut line = |said: String| {
         let _ = writeln!(text, "{said}");
     };
-    let figure = |e: &Estimate| format!("{:.3} ({:.3} to {:.3})", e.estimate, e.lower95, e.upper95);
     line(format!("# {}\n", spec.name));
     line("Research use only. Not a medical device; not for choosing treatment.\n".to_owned());
     line(format!("- **Predicts** {}.", spec.target_definition));

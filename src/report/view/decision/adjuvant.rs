@@ -5,9 +5,8 @@ use crate::decide::benefit::{Horizon, NumberNeeded};
 use crate::decide::options::{Class, Truth};
 use crate::decide::sources::Column;
 use crate::report::decision_words as words;
-use crate::report::figure::{IntervalFigure, percent_number, points};
+use crate::report::figure::{IntervalFigure, percent_number};
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
-use crate::terms::Estimate;
 
 /// Year of the outlook after surgery alone.
 const YEAR: f64 = 10.0;
@@ -161,10 +160,13 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         Column::Numbers(cells) => (
             cells
                 .iter()
-                .map(|cell| PredictGain {
-                    version: cell.from.replace("PREDICT Breast ", ""),
-                    gain: points_text(cell.value.estimate),
-                    range: cell.has_interval.then(|| range(&cell.value)),
+                .filter_map(|cell| {
+                    let figure = IntervalFigure::points(&cell.value)?;
+                    Some(PredictGain {
+                        version: cell.from.replace("PREDICT Breast ", ""),
+                        gain: figure.text,
+                        range: cell.has_interval.then_some(figure.interval_text),
+                    })
                 })
                 .collect(),
             String::new(),
@@ -196,7 +198,7 @@ fn benefits(option: &AdjuvantOption) -> Vec<BenefitAt> {
     let Some(benefit) = option.benefit.as_ref().filter(|_| applied(option)) else { return Vec::new() };
     let at = |horizon: &Horizon| BenefitAt {
         years: horizon.years,
-        gain: horizon.gain.as_ref().and_then(|gain| points(&gain.survival_benefit)),
+        gain: horizon.gain.as_ref().and_then(|gain| IntervalFigure::points(&gain.survival_benefit)),
         number_needed: horizon.gain.as_ref().and_then(|gain| gain.number_needed).map(number_needed),
         withheld: horizon.withheld.as_ref().map(words::withheld).unwrap_or_default(),
     };
@@ -219,13 +221,4 @@ fn number_needed(number: NumberNeeded) -> String {
         number.lower95.abs().min(number.upper95.abs()),
         number.lower95.abs().max(number.upper95.abs())
     )
-}
-
-fn points_text(share: f64) -> String {
-    format!("{:+.1}", 100.0 * share).replace('-', "\u{2212}")
-}
-
-fn range(value: &Estimate) -> String {
-    let number = |share: f64| format!("{:.1}", 100.0 * share).replace('-', "\u{2212}");
-    format!("{} to {}", number(value.lower95), number(value.upper95))
 }
