@@ -173,6 +173,15 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         ),
         Column::Empty(why) => (Vec::new(), words::empty(why)),
     };
+    let mut caveats: Vec<String> = option
+        .benefit
+        .iter()
+        .filter(|_| applied(option))
+        .flat_map(|benefit| &benefit.caveats)
+        .filter_map(words::caveat)
+        .collect();
+    caveats.sort_unstable();
+    caveats.dedup();
     AdjuvantRow {
         listed: ListedRow::of(&option.listed),
         beside: all
@@ -188,7 +197,7 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         },
         predict,
         predict_absent,
-        caveats: option.benefit.iter().flat_map(|benefit| &benefit.caveats).filter_map(words::caveat).collect(),
+        caveats,
         conflicts: option.sources.conflicts.iter().map(words::conflict).collect(),
     }
 }
