@@ -136,28 +136,6 @@ pub fn one_line_answer(record: &ClinicalRecord) -> OneLineAnswer {
     if unclear.is_empty() { OneLineAnswer::Allowed } else { OneLineAnswer::Withheld(unclear) }
 }
 
-/// Runs `question` on every branch of a record and keeps the branches apart only where their answers differ.
-///
-/// One answer with no assumption when all branches agree: the option does not depend on the unclear receptor.
-pub fn by_branch<T: PartialEq>(
-    record: &ClinicalRecord,
-    question: impl Fn(&ClinicalRecord) -> T,
-) -> Vec<(Vec<Assumption>, T)> {
-    let mut answers: Vec<(Vec<Assumption>, T)> = receptor_branches(record)
-        .into_iter()
-        .map(|branch| {
-            let answer = question(&branch.record);
-            (branch.assumptions, answer)
-        })
-        .collect();
-    let agree = answers.windows(2).all(|pair| matches!(pair, [a, b] if a.1 == b.1));
-    if agree {
-        answers.truncate(1);
-        answers.iter_mut().for_each(|answer| answer.0.clear());
-    }
-    answers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,16 +165,5 @@ mod tests {
         let clear = ClinicalRecord { er: Some(Receptor::Negative), her2: Some(Her2::Low), ..ClinicalRecord::default() };
         assert_eq!(one_line_answer(&clear), OneLineAnswer::Allowed);
         assert_eq!(receptor_branches(&clear).len(), 1);
-    }
-
-    #[test]
-    fn an_option_that_does_not_depend_on_the_unclear_receptor_is_answered_once() {
-        let record =
-            ClinicalRecord { er: Some(Receptor::Positive), her2: Some(Her2::Equivocal), ..ClinicalRecord::default() };
-        let er = by_branch(&record, ClinicalRecord::er_positive);
-        assert_eq!(er, [(vec![], Some(true))]);
-        let her2 = by_branch(&record, ClinicalRecord::her2_positive);
-        assert_eq!(her2.iter().map(|answer| answer.1).collect::<Vec<_>>(), [Some(true), Some(false)]);
-        assert_eq!(her2[0].0.len(), 1);
     }
 }

@@ -85,18 +85,6 @@ impl Fates {
     pub fn alive_at(&self, t: f64) -> f64 {
         self.at(&self.alive, 1.0, t)
     }
-
-    /// Mean years alive within the first `horizon` years (restricted mean survival time), by trapezoids on the grid.
-    #[must_use]
-    pub fn restricted_mean(&self, horizon: f64) -> f64 {
-        let (mut area, mut year_before, mut alive_before) = (0.0, 0.0, 1.0);
-        for &year in self.years.iter().filter(|&&year| year < horizon).chain(std::iter::once(&horizon)) {
-            let alive = self.alive_at(year);
-            area += (year - year_before) * (alive + alive_before) / 2.0;
-            (year_before, alive_before) = (year, alive);
-        }
-        area
-    }
 }
 
 #[cfg(test)]
@@ -113,7 +101,5 @@ mod tests {
         let alive = (-0.45_f64).exp();
         assert!((fates.alive_at(10.0) - alive).abs() < 1e-12);
         assert!((fates.at(&fates.breast_death, 0.0, 10.0) - (1.0 - alive) * 25.0 / 45.0).abs() < 1e-12);
-        // Trapezoids of a quarter of a year: error below (0.045²/12) (1/4)² 10 = 1.1e-4.
-        assert!((fates.restricted_mean(10.0) - (1.0 - alive) / 0.045).abs() < 1.1e-4);
     }
 }

@@ -78,7 +78,7 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
             Some(option) => with_arm(&x, &option.id),
             None => x.clone(),
         };
-        by_option.push(interval_estimates(model, &x)?);
+        by_option.push(model.estimator.estimates(&x)?);
     }
     let mut result = PredictionTable { patient_ids: Vec::new(), predictions: Vec::new() };
     for (row, patient) in patients.iter().enumerate() {
@@ -103,11 +103,6 @@ pub fn predict(model: &ResponseModel, table: &FusedTable, received: bool) -> Res
         }
     }
     Ok(result)
-}
-
-/// Point estimates with 95 % intervals for the rows of `x`.
-pub(super) fn interval_estimates(model: &ResponseModel, x: &DesignMatrix) -> Result<Vec<Estimate>, Error> {
-    Ok(model.estimator.estimates(x)?)
 }
 
 /// `x` as if every row had received the arm.
@@ -186,7 +181,7 @@ pub fn evaluate_model(
         )));
     }
     let x = model.design.apply(&rows.table.frame)?.select(&unseen);
-    let p = interval_estimates(model, &x)?.iter().map(|estimate| estimate.estimate).collect();
+    let p = model.estimator.estimates(&x)?.iter().map(|estimate| estimate.estimate).collect();
     let scored = Scored {
         y: pick(&rows.y, &unseen),
         repeats: vec![p],

@@ -10,7 +10,7 @@ use self::imaging::imaging_rows;
 use self::row::Context;
 use super::applies::Gates;
 use super::decision::DecisionEngine;
-use super::predict::{interval_estimates, support_of, with_arm};
+use super::predict::{support_of, with_arm};
 use super::{
     Assessment, BinaryEvaluation, Error, FusedTable, ModelIdentity, Performance, PseudonymKey, ResponseModel, Verdict,
     expression_features,
@@ -180,7 +180,7 @@ impl Scores {
         let gates = Gates::of(model, table, &x)?;
         let mut by_option = HashMap::new();
         for option in model.options.iter().flat_map(|set| &set.options) {
-            by_option.insert(option.id.clone(), interval_estimates(model, &with_arm(&x, &option.id))?);
+            by_option.insert(option.id.clone(), model.estimator.estimates(&with_arm(&x, &option.id))?);
         }
         Ok(Self { x, gates, by_option })
     }
