@@ -6,14 +6,17 @@
 mod answer;
 mod decision;
 mod evidence;
+mod glance;
 mod options;
 mod why;
 
-pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
+pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure, SurvivalAnswer};
 pub use decision::{
-    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, PredictGain, TestRow,
+    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, CurvePoint, DecisionView, Fates, ListedRow,
+    OptionFates, OutlookRow, PredictGain, RmstAt, SurvivalGate, SurvivalView, TestRow,
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
+pub use glance::{GlanceView, GroupGlance, StateCount};
 pub use options::{OptionRow, OtherEstimate, Withheld};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
 
@@ -66,15 +69,15 @@ pub struct ReportView {
     pub identity: Vec<Field>,
     /// The one-line answer, or why there is none.
     pub answer: AnswerView,
-    /// Whether the model applies to her.
+    /// Whether the model applies.
     pub applicability: GateView,
     /// What the outcome means.
     pub outcome: &'static str,
-    /// False for a woman whose treatment starts with surgery: the arms before surgery are not shown.
+    /// False for a patient whose treatment starts with surgery: the arms before surgery are not shown.
     pub arms_shown: bool,
     /// Why the arms stand in this order, and what followed all of them.
     pub order: String,
-    /// The arms that nobody of her subtype received, in one sentence.
+    /// The arms that nobody of the subtype received, in one sentence.
     pub not_given: Option<String>,
     /// One row per arm: the control first, then the order of the options file.
     pub options: Vec<OptionRow>,
@@ -88,6 +91,8 @@ pub struct ReportView {
     pub decision: Option<DecisionView>,
     /// What moved the estimate.
     pub why: WhyView,
+    /// What is known and what is missing, at a glance.
+    pub glance: GlanceView,
     /// Inputs by group.
     pub inputs: InputsView,
     /// One row per modality, always all of them.
@@ -149,6 +154,7 @@ impl ReportView {
             decision,
             why: why::why(assessment, &options),
             options,
+            glance: glance::glance(assessment),
             inputs: evidence::inputs(assessment),
             imaging: evidence::imaging(assessment),
             imaging_sentence: evidence::imaging_sentence(lead),

@@ -14,6 +14,9 @@ use crate::terms::Estimate;
 /// Year at which the three sources are compared.
 const COMPARED_YEAR: f64 = 10.0;
 
+/// Years of the curve.
+const CURVE: [f64; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+
 /// Why there is no absolute number when the record does not tell what comes first.
 const ORDER_UNKNOWN: &str = "the record does not tell whether surgery or treatment comes first";
 
@@ -70,7 +73,7 @@ pub(super) fn branch(
                 Column::Empty(Empty::ModelDoesNotApply { why: "the reference".to_owned() })
             }
             (None, Some(why)) => Column::Empty(Empty::ModelDoesNotApply { why: why.clone() }),
-            (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed to her".to_owned() }),
+            (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed".to_owned() }),
         };
         let of_predict = match listed.eligibility.overall {
             _ if option.class == Class::Surgery => absent_predict("the reference"),
@@ -78,8 +81,8 @@ pub(super) fn branch(
                 absent_predict("a decision of the fifth year, whose effect starts after the tenth")
             }
             Truth::Met => predict::column(&predict, inputs.as_ref(), set, &option.id, &beside),
-            Truth::NotMet => absent_predict("the option is closed to her"),
-            Truth::Unknown => absent_predict("not known whether the option is open to her"),
+            Truth::NotMet => absent_predict("the option is closed"),
+            Truth::Unknown => absent_predict("not known whether the option is open"),
         };
         let sources = three_columns(option, &context.record, regimen, of_predict);
         options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, benefit, sources });
@@ -99,6 +102,8 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         absent: None,
         raw: Vec::new(),
         recalibrated: Vec::new(),
+        curve: Vec::new(),
+        n_training: context.engine.n_training,
         era: String::new(),
         imputed: Vec::new(),
     };
@@ -124,7 +129,7 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         (context.before_surgery.is_none(), ORDER_UNKNOWN),
         (
             context.before_surgery == Some(true),
-            "its women had surgery first: size and nodes before or after treatment are not theirs, and year 0 is another",
+            "its patients had surgery first: size and nodes before or after treatment are not theirs, and year 0 is another",
         ),
         (context.record.age_years.is_none(), "age is not recorded"),
         (context.record.er_positive().is_none(), "the oestrogen receptor is not recorded"),
@@ -138,14 +143,15 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
     let prediction = baseline.hazards(&context.record, context.expression)?;
     let raw: Vec<CauseHazards> = prediction.draws.iter().map(|draw| draw.raw.clone()).collect();
     let recalibrated: Vec<CauseHazards> = prediction.draws.iter().map(|draw| draw.recalibrated()).collect();
-    outlook.raw = at_horizons(&prediction.raw, &raw)?;
-    outlook.recalibrated = at_horizons(&prediction.recalibrated, &recalibrated)?;
+    outlook.raw = at_years(&prediction.raw, &raw, &HORIZONS)?;
+    outlook.recalibrated = at_years(&prediction.recalibrated, &recalibrated, &HORIZONS)?;
+    outlook.curve = at_years(&prediction.recalibrated, &recalibrated, &CURVE)?;
     outlook.imputed.clone_from(&prediction.imputed);
     Ok((outlook, Some(prediction)))
 }
 
-/// The fates without treatment at the years shown, with the spread of the draws as interval.
-fn at_horizons(point: &CauseHazards, draws: &[CauseHazards]) -> Result<Vec<OutlookAt>, Error> {
+/// The fates without treatment at `years`, with the spread of the draws as interval.
+fn at_years(point: &CauseHazards, draws: &[CauseHazards], years: &[f64]) -> Result<Vec<OutlookAt>, Error> {
     let untreated = |hazards: &CauseHazards| hazards.fates(|_| 0.0, |_| 0.0);
     let (point, draws) = (untreated(point), draws.iter().map(untreated).collect::<Vec<Fates>>());
     let estimate = |curve: &dyn Fn(&Fates) -> f64| -> Result<Estimate, Error> {
@@ -156,9 +162,9 @@ fn at_horizons(point: &CauseHazards, draws: &[CauseHazards]) -> Result<Vec<Outlo
         }
         Ok(Estimate { estimate, lower95: quantile(&values, 0.025)?, upper95: quantile(&values, 0.975)? })
     };
-    HORIZONS
-        .into_iter()
-        .map(|years| {
+    years
+        .iter()
+        .map(|&years| {
             Ok(OutlookAt {
                 years,
                 alive: estimate(&|fates| fates.alive_at(years))?,

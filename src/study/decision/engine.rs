@@ -21,6 +21,8 @@ pub struct DecisionEngine {
     pub(super) evidence: ResponseEvidence,
     /// `name@version`, and the model.
     pub(super) baseline: Option<(String, SurvivalBaseline)>,
+    /// Patients on whom it was fitted.
+    pub(super) n_training: Option<usize>,
     pub(super) population: PopulationRules,
     pub(super) assumptions: Assumptions,
 }
@@ -41,9 +43,11 @@ impl DecisionEngine {
     /// # Errors
     /// [`Error::Decide`] for a broken file, [`Error::Hash`] and [`Error::Model`] for a broken baseline.
     pub fn open(models: &Models, assumptions: Assumptions) -> Result<Self, Error> {
-        let baseline = match open_survival(models, BASELINE) {
-            Ok((manifest, model)) => Some((format!("{}@{}", manifest.name, manifest.version), model)),
-            Err(Error::NoModel { .. }) => None,
+        let (baseline, n_training) = match open_survival(models, BASELINE) {
+            Ok((manifest, model)) => {
+                (Some((format!("{}@{}", manifest.name, manifest.version), model)), Some(manifest.n_training))
+            }
+            Err(Error::NoModel { .. }) => (None, None),
             Err(error) => return Err(error),
         };
         Ok(Self {
@@ -51,6 +55,7 @@ impl DecisionEngine {
             neoadjuvant: OptionSet::load("neoadjuvant")?,
             evidence: ResponseEvidence::load()?,
             baseline,
+            n_training,
             population: PopulationRules::load("metabric-adjuvant")?,
             assumptions,
         })

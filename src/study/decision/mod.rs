@@ -100,6 +100,12 @@ pub struct SurvivalOutlook {
     pub raw: Vec<OutlookAt>,
     /// Carried to the target year of the recalibration.
     pub recalibrated: Vec<OutlookAt>,
+    /// Recalibrated, at every whole year from 0 to 15: the curve.
+    #[serde(default)]
+    pub curve: Vec<OutlookAt>,
+    /// Patients on whom the model was fitted.
+    #[serde(default)]
+    pub n_training: Option<usize>,
     /// What the recalibration rests on.
     pub era: String,
     /// Inputs that were not recorded and were filled from their conditional distribution.

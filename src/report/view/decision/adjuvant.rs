@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::listed::ListedRow;
+use super::survival::{SurvivalView, YEAR, survival};
 use crate::decide::benefit::{Horizon, NumberNeeded};
 use crate::decide::options::{Class, Truth};
 use crate::decide::sources::Column;
@@ -8,15 +9,14 @@ use crate::report::decision_words as words;
 use crate::report::figure::{IntervalFigure, percent_number};
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
 
-/// Year of the outlook after surgery alone.
-const YEAR: f64 = 10.0;
-
 /// Options under one set of assumed states.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BranchView {
     /// What is assumed; `None` where nothing is.
     pub heading: Option<String>,
-    /// Survival after surgery alone, one sentence per source.
+    /// Survival after surgery in every format; `None` where the model gives no number.
+    pub survival: Option<SurvivalView>,
+    /// What else is said of survival after surgery alone, one sentence per source.
     pub outlook: Vec<String>,
     /// What weakens it: assumed and imputed inputs, cautions.
     pub cautions: Vec<String>,
@@ -75,18 +75,7 @@ pub struct PredictGain {
 pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
     let mut outlook = Vec::new();
     match (&from.survival.absent, at(&from.survival.recalibrated)) {
-        (None, Some(at)) => {
-            outlook.push(format!(
-                "regimen ({}), with half of the trend to 2017 that PREDICT assumes: after surgery alone {} of 100 women like her are alive at 10 years (95 % interval {} to {}); {} have died of breast cancer ({} to {}), {} of other causes.",
-                from.survival.model.as_deref().unwrap_or(""),
-                percent_number(at.alive.estimate),
-                percent_number(at.alive.lower95),
-                percent_number(at.alive.upper95),
-                percent_number(at.breast_death.estimate),
-                percent_number(at.breast_death.lower95),
-                percent_number(at.breast_death.upper95),
-                percent_number(at.other_death.estimate),
-            ));
+        (None, Some(_)) => {
             if let Some(raw) = self::at(&from.survival.raw) {
                 outlook.push(format!(
                     "{}: {} of 100 alive ({} to {}).",
@@ -117,9 +106,6 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
         outlook.push(format!("{} alive at 10 years after surgery alone.", of_predict.join(", ")));
     }
     let mut cautions: Vec<String> = Vec::new();
-    let applicability = from.survival.applicability.iter().filter(|_| from.survival.absent.is_none());
-    let grave = |reason: &&crate::decide::Reason| reason.severity() > crate::decide::Severity::Note;
-    cautions.extend(applicability.flat_map(|found| &found.reasons).filter(grave).map(ToString::to_string));
     if !from.survival.imputed.is_empty() {
         cautions.push(format!(
             "The survival model filled {} inputs that are not recorded; the interval holds that.",
@@ -135,6 +121,7 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
         from.options.iter().filter(shown).partition(|option| option.listed.eligibility.overall == Truth::NotMet);
     BranchView {
         heading: words::branch(&from.receptors, from.response),
+        survival: survival(from),
         outlook,
         cautions,
         rows: open.into_iter().map(|option| row(option, &from.options)).collect(),
@@ -150,7 +137,7 @@ fn at(outlook: &[OutlookAt]) -> Option<&OutlookAt> {
 fn closing_rule(option: &AdjuvantOption) -> String {
     let rule = option.listed.eligibility.rules.iter().find(|rule| rule.truth == Truth::NotMet);
     match rule {
-        Some(rule) => format!("{}: for {}; hers: {}.", option.listed.label, rule.expected, rule.found),
+        Some(rule) => format!("{}: for {}; here: {}.", option.listed.label, rule.expected, rule.found),
         None => option.listed.label.clone(),
     }
 }
@@ -184,12 +171,7 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
     caveats.dedup();
     AdjuvantRow {
         listed: ListedRow::of(&option.listed),
-        beside: all
-            .iter()
-            .filter(|other| option.beside.contains(&other.listed.id))
-            .map(|other| other.listed.label.as_str())
-            .collect::<Vec<&str>>()
-            .join(", "),
+        beside: beside(option, all),
         benefits: benefits(option),
         benefit_absent: match &option.sources.regimen {
             Column::Empty(why) => words::empty(why),
@@ -200,6 +182,12 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         caveats,
         conflicts: option.sources.conflicts.iter().map(words::conflict).collect(),
     }
+}
+
+/// What both sides of the comparison receive; empty when nothing.
+pub(super) fn beside(option: &AdjuvantOption, all: &[AdjuvantOption]) -> String {
+    let given = all.iter().filter(|other| option.beside.contains(&other.listed.id));
+    given.map(|other| other.listed.label.as_str()).collect::<Vec<&str>>().join(", ")
 }
 
 /// The benefit at every horizon, empty where the option's effect could not be applied.

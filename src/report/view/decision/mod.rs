@@ -1,12 +1,16 @@
 mod adjuvant;
 mod chain;
+mod fates;
 mod listed;
+mod survival;
 
 use serde::Serialize;
 
 pub use adjuvant::{AdjuvantRow, BenefitAt, BranchView, PredictGain};
 pub use chain::{ChainBranch, ChainView};
+pub use fates::Fates;
 pub use listed::ListedRow;
+pub use survival::{CurvePoint, OptionFates, OutlookRow, RmstAt, SurvivalGate, SurvivalView};
 
 use crate::decide::review::Severity;
 use crate::report::decision_words as words;
@@ -28,6 +32,8 @@ pub struct DecisionView {
     pub predict_note: &'static str,
     /// Options before surgery that are open, or may be; empty where surgery comes or came first.
     pub neoadjuvant: Vec<ListedRow>,
+    /// Whether the survival model applies; `None` where there is none.
+    pub survival_gate: Option<SurvivalGate>,
     /// One entry per branch.
     pub branches: Vec<BranchView>,
     /// From response to survival.
@@ -77,6 +83,7 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         ),
         predict_note: words::PREDICT,
         neoadjuvant: from.neoadjuvant.iter().filter_map(ListedRow::open).collect(),
+        survival_gate: SurvivalGate::of(&from.adjuvant),
         branches: from.adjuvant.iter().map(adjuvant::branch).collect(),
         chain: from.chain.as_ref().map(chain::chain),
         tests: from.missing_tests.iter().map(test).collect(),
