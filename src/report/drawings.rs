@@ -13,6 +13,10 @@ pub(super) struct BarGroup<'a> {
 /// One branch of the options after surgery with its drawings.
 pub(super) struct BranchDrawings<'a> {
     pub(super) branch: &'a BranchView,
+    /// What is said of survival beyond the formats.
+    pub(super) outlook: Vec<&'a str>,
+    /// Labels of the rows that stand under an earlier branch.
+    pub(super) repeated: Vec<&'a str>,
     pub(super) formats: Option<Formats<'a>>,
 }
 
@@ -60,10 +64,22 @@ pub(super) fn key(fates: impl Iterator<Item = Fates>) -> Vec<(String, &'static s
         .collect()
 }
 
-pub(super) fn branches(view: &ReportView) -> Vec<BranchDrawings<'_>> {
+pub(super) fn branches<'a>(view: &'a ReportView) -> Vec<BranchDrawings<'a>> {
     let all = view.decision.iter().flat_map(|decision| &decision.branches);
     let said = view.answer.sentence.as_str();
-    all.map(|branch| BranchDrawings { branch, formats: branch.survival.as_ref().map(|of| formats(of, said)) }).collect()
+    let drawn = |branch: &'a BranchView| {
+        let survival = branch.survival.as_ref();
+        let shown = survival.map_or("", |survival| survival.sentence.as_str());
+        let outlook = branch.outlook.iter().map(String::as_str).filter(|text| *text != shown && *text != said);
+        let repeated = branch.rows.iter().filter(|row| row.repeated).map(|row| row.listed.label.as_str());
+        BranchDrawings {
+            outlook: outlook.collect(),
+            repeated: repeated.collect(),
+            formats: survival.map(|survival| formats(survival, said)),
+            branch,
+        }
+    };
+    all.map(drawn).collect()
 }
 
 fn formats<'a>(view: &'a SurvivalView, said: &str) -> Formats<'a> {

@@ -38,6 +38,7 @@ struct ReportPage<'a> {
     groups: Vec<BarGroup<'a>>,
     branches: Vec<BranchDrawings<'a>>,
     one_result: &'static str,
+    validation_words: &'static str,
 }
 
 /// The report as one self-contained HTML page: inline style and SVG, no script, no external resource.
@@ -74,6 +75,7 @@ pub fn html_linked(view: &ReportView, links: &Links) -> Result<String, Error> {
         groups: drawings::contributions(view),
         branches: drawings::branches(view),
         one_result: survival_words::ONE_RESULT,
+        validation_words: survival_words::VALIDATION,
         view,
     };
     let text = page.render().map_err(|source| Error::Template { template: "report/page.html", source })?;
@@ -107,7 +109,7 @@ fn contents(view: &ReportView) -> Vec<(&'static str, &'static str)> {
     entries.into_iter().filter(|(occurs, ..)| *occurs).map(|(_, id, words)| (id, words)).collect()
 }
 
-fn running_line(view: &ReportView) -> String {
+pub(super) fn running_line(view: &ReportView) -> String {
     let model = view.models.first().map(|model| format!(" \u{b7} {} {}", model.name, model.version));
     format!("{}{} \u{b7} regimen {}", view.pseudonym, model.unwrap_or_default(), view.regimen_version)
 }

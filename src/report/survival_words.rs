@@ -84,6 +84,9 @@ pub fn without_number(labels: &[String]) -> Option<String> {
     (!labels.is_empty()).then(|| format!("Without a number here, for the reasons in the table: {}.", list(labels)))
 }
 
+/// What the validation of the survival model is.
+pub const VALIDATION: &str = "Survival model, predictions for patients left out of its fit, against what was observed in the same cohort by ten years, in its years of diagnosis and under the treatments received. 1 is perfect; above 1, more patients died than predicted. Not validated at any other hospital.";
+
 /// A count of 100 in words for a key.
 #[must_use]
 pub fn fate_labels() -> [&'static str; 5] {

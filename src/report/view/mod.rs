@@ -13,7 +13,7 @@ mod why;
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure, SurvivalAnswer};
 pub use decision::{
     AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, CurvePoint, DecisionView, Fates, ListedRow,
-    OptionFates, OutlookRow, PredictGain, RmstAt, SurvivalGate, SurvivalView, TestRow,
+    OptionFates, OutlookRow, PredictGain, RmstAt, SurvivalGate, SurvivalView, TestRow, ValidationRow,
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use glance::{GlanceView, GroupGlance, StateCount};
@@ -127,6 +127,7 @@ impl ReportView {
         let lead = assessment.models.first();
         let arms_shown = assessment.decision.as_ref().is_none_or(|found| found.record.neoadjuvant != Some(false));
         let decision = assessment.decision.as_ref().map(decision::decision);
+        let has_survival = decision.iter().flat_map(|found| &found.branches).any(|branch| branch.survival.is_some());
         Self {
             schema: "regimen.report/1",
             synthetic: assessment.synthetic,
@@ -161,9 +162,9 @@ impl ReportView {
             performance,
             performance_sentence: evidence::performance_sentence(assessment),
             limits: LimitsView {
-                intended_use: limits::INTENDED_USE,
+                intended_use: if arms_shown { limits::INTENDED_USE } else { limits::INTENDED_USE_AFTER_SURGERY },
                 not_for: limits::NOT_FOR.to_vec(),
-                limits: limits::LIMITS.to_vec(),
+                limits: limits_of(arms_shown, has_survival),
                 intervals: interval_sentence(lead),
             },
             sources: assessment.sources.clone(),
@@ -193,6 +194,13 @@ fn identity(assessment: &Assessment) -> Vec<Field> {
     }
     fields.push(Field { label: "Program", text: format!("regimen {}", assessment.regimen_version) });
     fields
+}
+
+/// The limits of the numbers that the page shows; those of the model of response also where the page shows none.
+fn limits_of(arms_shown: bool, has_survival: bool) -> Vec<&'static str> {
+    let survival: &[&str] = if has_survival { &limits::LIMITS_OF_SURVIVAL } else { &[] };
+    let response: &[&str] = if arms_shown || !has_survival { &limits::LIMITS } else { &[] };
+    response.iter().chain(survival).copied().collect()
 }
 
 fn interval_sentence(lead: Option<&ModelIdentity>) -> String {

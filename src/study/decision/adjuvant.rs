@@ -1,7 +1,8 @@
 use super::{
-    AdjuvantBranch, AdjuvantOption, DecisionEngine, HORIZONS, ListedOption, OutlookAt, SurvivalOutlook, predict,
+    AdjuvantBranch, AdjuvantOption, DecisionEngine, GroupObserved, HORIZONS, ListedOption, OutlookAt, SurvivalOutlook,
+    predict,
 };
-use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures};
+use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures, groups_before_treatment};
 use crate::decide::benefit::{Baseline, Engine, RefusalReason};
 use crate::decide::branches::{Assumption, Branch};
 use crate::decide::options::{Class, DecisionPoint, Truth};
@@ -104,6 +105,7 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         recalibrated: Vec::new(),
         curve: Vec::new(),
         n_training: context.engine.n_training,
+        validation: validation(context),
         era: String::new(),
         imputed: Vec::new(),
     };
@@ -148,6 +150,25 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
     outlook.curve = at_years(&prediction.recalibrated, &recalibrated, &CURVE)?;
     outlook.imputed.clone_from(&prediction.imputed);
     Ok((outlook, Some(prediction)))
+}
+
+/// How the model did in the groups of the record, at the year at which sources are compared.
+fn validation(context: &Context<'_>) -> Vec<GroupObserved> {
+    let names = groups_before_treatment(&context.record);
+    let own = context.engine.groups.iter().filter(|figures| names.contains(&figures.group));
+    let at = HORIZONS.iter().position(|&years| years == COMPARED_YEAR);
+    own.filter_map(|figures| {
+        let found = figures.death.get(at?)?.as_ref()?;
+        Some(GroupObserved {
+            group: figures.group.clone(),
+            n: found.n_samples,
+            n_events: found.n_events,
+            expected: found.expected,
+            observed: found.observed,
+            observed_expected: found.observed_expected,
+        })
+    })
+    .collect()
 }
 
 /// The fates without treatment at `years`, with the spread of the draws as interval.

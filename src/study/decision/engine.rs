@@ -7,7 +7,7 @@ use crate::decide::chain::{Chain, ResponseEvidence, chain};
 use crate::decide::options::{Listed, OptionSet};
 use crate::decide::review::{refused, review};
 use crate::decide::{ClinicalRecord, PopulationRules, TestValue};
-use crate::study::{Error, Models, open_survival};
+use crate::study::{Error, GroupFigures, Models, open_survival, survival_groups};
 use crate::terms::Estimate;
 
 /// Name of the survival baseline in the registry.
@@ -23,6 +23,8 @@ pub struct DecisionEngine {
     pub(super) baseline: Option<(String, SurvivalBaseline)>,
     /// Patients on whom it was fitted.
     pub(super) n_training: Option<usize>,
+    /// How it did in each group of them, held out.
+    pub(super) groups: Vec<GroupFigures>,
     pub(super) population: PopulationRules,
     pub(super) assumptions: Assumptions,
 }
@@ -54,9 +56,10 @@ impl DecisionEngine {
             adjuvant: OptionSet::load("adjuvant")?,
             neoadjuvant: OptionSet::load("neoadjuvant")?,
             evidence: ResponseEvidence::load()?,
-            baseline,
             n_training,
+            groups: if baseline.is_some() { survival_groups(models, BASELINE)? } else { Vec::new() },
             population: PopulationRules::load("metabric-adjuvant")?,
+            baseline,
             assumptions,
         })
     }

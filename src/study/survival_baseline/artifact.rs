@@ -4,7 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::card::card;
-use super::{KIND, SurvivalEvaluation, SurvivalRows, SurvivalSpec, evaluate_survival};
+use super::{GroupFigures, KIND, SurvivalEvaluation, SurvivalRows, SurvivalSpec, evaluate_survival};
 use crate::decide::baseline::{Exclusion, SurvivalBaseline};
 use crate::study::fused_table::Origin;
 use crate::study::registry::Models;
@@ -96,4 +96,20 @@ pub fn open_survival(models: &Models, wanted: &str) -> Result<(SurvivalManifest,
     let manifest =
         serde_json::from_slice(&files.manifest).map_err(|error| broken("manifest.json", error.to_string()))?;
     Ok((manifest, model))
+}
+
+/// Returns how the promoted, or named, survival baseline did in each group when it was validated; empty where its version stores
+/// no evaluation.
+///
+/// # Errors
+/// As [`open_survival`].
+pub fn survival_groups(models: &Models, wanted: &str) -> Result<Vec<GroupFigures>, Error> {
+    let files = models.open(wanted)?;
+    let Some(bytes) = files.files.get("metrics.json") else { return Ok(Vec::new()) };
+    let evaluation: SurvivalEvaluation = serde_json::from_slice(bytes).map_err(|error| Error::Model {
+        model: format!("{}@{}", files.name, files.version),
+        file: "metrics.json".to_owned(),
+        message: error.to_string(),
+    })?;
+    Ok(evaluation.groups)
 }

@@ -20,8 +20,12 @@ pub struct BranchView {
     pub outlook: Vec<String>,
     /// What weakens it: assumed and imputed inputs, cautions.
     pub cautions: Vec<String>,
+    /// True when some option has a number; without any, pages list what is published only.
+    pub has_numbers: bool,
     /// Options that are open, or may be.
     pub rows: Vec<AdjuvantRow>,
+    /// How many of `rows` stand with the same words under an earlier branch.
+    pub n_repeated: usize,
     /// Options that are closed, each with the first rule that closes it.
     pub closed: Vec<String>,
 }
@@ -32,6 +36,8 @@ pub struct AdjuvantRow {
     /// Label, rules, rates and harms as published.
     #[serde(flatten)]
     pub listed: ListedRow,
+    /// True when the same row, word for word, stands under an earlier branch: a page need not print it again.
+    pub repeated: bool,
     /// What both sides of the comparison receive; empty when nothing.
     pub beside: String,
     /// Points of survival gained on the baseline of regimen, at 5, 10 and 15 years; empty where there is no number at all.
@@ -73,9 +79,11 @@ pub struct PredictGain {
 }
 
 pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
+    let survival = survival(from);
     let mut outlook = Vec::new();
     match (&from.survival.absent, at(&from.survival.recalibrated)) {
         (None, Some(_)) => {
+            outlook.extend(survival.as_ref().map(|survival| survival.sentence.clone()));
             if let Some(raw) = self::at(&from.survival.raw) {
                 outlook.push(format!(
                     "{}: {} of 100 alive ({} to {}).",
@@ -119,13 +127,31 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
     let shown = |option: &&AdjuvantOption| option.listed.class != Class::Surgery;
     let (closed, open): (Vec<&AdjuvantOption>, Vec<&AdjuvantOption>) =
         from.options.iter().filter(shown).partition(|option| option.listed.eligibility.overall == Truth::NotMet);
+    let rows: Vec<AdjuvantRow> = open.into_iter().map(|option| row(option, &from.options)).collect();
     BranchView {
+        has_numbers: rows.iter().any(|row| !row.benefits.is_empty() || !row.predict.is_empty()),
+        n_repeated: 0,
         heading: words::branch(&from.receptors, from.response),
-        survival: survival(from),
+        survival,
         outlook,
         cautions,
-        rows: open.into_iter().map(|option| row(option, &from.options)).collect(),
+        rows,
         closed: closed.into_iter().map(closing_rule).collect(),
+    }
+}
+
+/// Marks the rows that stand word for word under an earlier branch.
+pub(super) fn mark_repeated(branches: &mut [BranchView]) {
+    for later in 1..branches.len() {
+        let (before, rest) = branches.split_at_mut(later);
+        let Some(branch) = rest.first_mut() else { continue };
+        for row in &mut branch.rows {
+            row.repeated = before.iter().flat_map(|branch| &branch.rows).any(|other| {
+                let shown = AdjuvantRow { repeated: other.repeated, ..row.clone() };
+                *other == shown
+            });
+        }
+        branch.n_repeated = branch.rows.iter().filter(|row| row.repeated).count();
     }
 }
 
@@ -171,6 +197,7 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
     caveats.dedup();
     AdjuvantRow {
         listed: ListedRow::of(&option.listed),
+        repeated: false,
         beside: beside(option, all),
         benefits: benefits(option),
         benefit_absent: match &option.sources.regimen {
@@ -209,11 +236,11 @@ fn applied(option: &AdjuvantOption) -> bool {
 
 fn number_needed(number: NumberNeeded) -> String {
     let (what, number) = match number {
-        NumberNeeded::ToTreat(number) => ("treat", number),
-        NumberNeeded::ToHarm(number) => ("harm", number),
+        NumberNeeded::ToTreat(number) => ("NNT", number),
+        NumberNeeded::ToHarm(number) => ("NNH", number),
     };
     format!(
-        "number needed to {what} {:.0} ({:.0} to {:.0})",
+        "{what} {:.0} ({:.0} to {:.0})",
         number.estimate.abs(),
         number.lower95.abs().min(number.upper95.abs()),
         number.lower95.abs().max(number.upper95.abs())

@@ -10,7 +10,7 @@ pub use adjuvant::{AdjuvantRow, BenefitAt, BranchView, PredictGain};
 pub use chain::{ChainBranch, ChainView};
 pub use fates::Fates;
 pub use listed::ListedRow;
-pub use survival::{CurvePoint, OptionFates, OutlookRow, RmstAt, SurvivalGate, SurvivalView};
+pub use survival::{CurvePoint, OptionFates, OutlookRow, RmstAt, SurvivalGate, SurvivalView, ValidationRow};
 
 use crate::decide::review::Severity;
 use crate::report::decision_words as words;
@@ -34,6 +34,8 @@ pub struct DecisionView {
     pub neoadjuvant: Vec<ListedRow>,
     /// Whether the survival model applies; `None` where there is none.
     pub survival_gate: Option<SurvivalGate>,
+    /// How the survival model did, held out, in the groups to which the patient belongs.
+    pub validation: Vec<ValidationRow>,
     /// One entry per branch.
     pub branches: Vec<BranchView>,
     /// From response to survival.
@@ -64,6 +66,8 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         Severity::Refuse => "Refused",
         Severity::Flag => "To be checked",
     };
+    let mut branches: Vec<BranchView> = from.adjuvant.iter().map(adjuvant::branch).collect();
+    adjuvant::mark_repeated(&mut branches);
     DecisionView {
         findings: from
             .findings
@@ -84,7 +88,8 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         predict_note: words::PREDICT,
         neoadjuvant: from.neoadjuvant.iter().filter_map(ListedRow::open).collect(),
         survival_gate: SurvivalGate::of(&from.adjuvant),
-        branches: from.adjuvant.iter().map(adjuvant::branch).collect(),
+        validation: survival::validation(&from.adjuvant),
+        branches,
         chain: from.chain.as_ref().map(chain::chain),
         tests: from.missing_tests.iter().map(test).collect(),
         tests_sentence: words::TESTS,

@@ -5,7 +5,7 @@ use crate::decide::Verdict;
 use crate::decide::benefit::{Gain, RmstGain};
 use crate::decide::options::{Class, Truth};
 use crate::report::decision_words::withheld;
-use crate::report::figure::IntervalFigure;
+use crate::report::figure::{Figure, IntervalFigure};
 use crate::report::survival_words as words;
 use crate::report::words::{in_sentence, verdict};
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
@@ -145,6 +145,42 @@ impl SurvivalGate {
             Verdict::DoesNotApply => "refused",
         }
     }
+}
+
+/// How the survival model did in one group, held out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ValidationRow {
+    /// Group in words.
+    pub group: String,
+    /// Patients.
+    pub n: usize,
+    /// Deaths by ten years.
+    pub n_events: usize,
+    /// Mean predicted risk of death by ten years.
+    pub expected: Figure,
+    /// Observed risk.
+    pub observed: Figure,
+    /// Observed over expected.
+    pub ratio: Option<IntervalFigure>,
+}
+
+/// The groups of all branches with a number, each once.
+pub(super) fn validation(branches: &[AdjuvantBranch]) -> Vec<ValidationRow> {
+    let mut rows: Vec<ValidationRow> = Vec::new();
+    let shown = branches.iter().filter(|branch| branch.survival.absent.is_none());
+    for found in shown.flat_map(|branch| &branch.survival.validation) {
+        if rows.iter().all(|row| row.group != found.group) {
+            rows.push(ValidationRow {
+                group: found.group.clone(),
+                n: found.n,
+                n_events: found.n_events,
+                expected: Figure::percent(found.expected),
+                observed: Figure::percent(found.observed),
+                ratio: IntervalFigure::statistic(&found.observed_expected),
+            });
+        }
+    }
+    rows
 }
 
 /// Every format of one branch; `None` where the survival model gives no number.
