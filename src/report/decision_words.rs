@@ -8,6 +8,9 @@ use crate::decide::sources::{Conflict, ConflictRule, Empty, Source};
 /// What the section on options after surgery is.
 pub const ADJUVANT: &str = "What published trials would change, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of patients alive; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio. Each row is counted over surgery alone, or over what it stands on top of: rows do not add up. NNT: patients to treat for one more alive at that year; NNH: for one fewer.";
 
+/// What the section is where no option has a number.
+pub const PUBLISHED_ONLY: &str = "What trials published about options after surgery: averages of other patients. No absolute benefit can be computed here. Options stand in the order of their file.";
+
 /// What the chain is.
 pub const CHAIN: &str = "Response is known at surgery, and survival counts from there only where a source says so. Two branches stand side by side; neither is an average of the other.";
 

@@ -274,7 +274,8 @@ pub fn out_of_distribution() -> Assessment {
     from.applicability = Applicability {
         verdict: Verdict::DoesNotApply,
         reasons: vec![
-            "She lies farther from the centre of the training data than 99.7 % of the training patients.".to_owned(),
+            "The patient lies farther from the centre of the training data than 99.7 % of the training patients."
+                .to_owned(),
             "Functional tumour volume is above the range of the training data.".to_owned(),
         ],
         notes: Vec::new(),

@@ -84,6 +84,9 @@ pub fn without_number(labels: &[String]) -> Option<String> {
     (!labels.is_empty()).then(|| format!("Without a number here, for the reasons in the table: {}.", list(labels)))
 }
 
+/// Why nothing is listed as having moved the outlook after surgery.
+pub const NO_PARTS: &str = "Nothing is listed: the survival model\u{2019}s outlook is not taken apart by input. What it learned stands on its card; what a change of an input would change can be asked as a hypothetical record.";
+
 /// What the validation of the survival model is.
 pub const VALIDATION: &str = "Survival model, predictions for patients left out of its fit, against what was observed in the same cohort by ten years, in its years of diagnosis and under the treatments received. 1 is perfect; above 1, more patients died than predicted. Not validated at any other hospital.";
 

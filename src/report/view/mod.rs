@@ -153,7 +153,7 @@ impl ReportView {
             other_models_sentence: options::other_models_sentence(&other_models, lead, withheld),
             other_models,
             decision,
-            why: why::why(assessment, &options),
+            why: if arms_shown { why::why(assessment, &options) } else { why::why_after_surgery() },
             options,
             glance: glance::glance(assessment),
             inputs: evidence::inputs(assessment),

@@ -28,6 +28,8 @@ pub struct BranchView {
     pub n_repeated: usize,
     /// Options that are closed, each with the first rule that closes it.
     pub closed: Vec<String>,
+    /// The same by rule: (rule, labels).
+    pub closed_by: Vec<(String, String)>,
 }
 
 /// One option.
@@ -136,6 +138,7 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
         outlook,
         cautions,
         rows,
+        closed_by: closed_by(&closed),
         closed: closed.into_iter().map(closing_rule).collect(),
     }
 }
@@ -159,13 +162,34 @@ fn at(outlook: &[OutlookAt]) -> Option<&OutlookAt> {
     outlook.iter().find(|at| at.years == YEAR)
 }
 
+/// The first rule that is not met; empty where none says so.
+fn unmet(option: &AdjuvantOption) -> String {
+    let rule = option.listed.eligibility.rules.iter().find(|rule| rule.truth == Truth::NotMet);
+    rule.map_or_else(String::new, |rule| format!("for {}; here: {}", rule.expected, rule.found))
+}
+
 /// The option with the first rule that is not met.
 fn closing_rule(option: &AdjuvantOption) -> String {
-    let rule = option.listed.eligibility.rules.iter().find(|rule| rule.truth == Truth::NotMet);
-    match rule {
-        Some(rule) => format!("{}: for {}; here: {}.", option.listed.label, rule.expected, rule.found),
-        None => option.listed.label.clone(),
+    let rule = unmet(option);
+    if rule.is_empty() { option.listed.label.clone() } else { format!("{}: {rule}.", option.listed.label) }
+}
+
+/// Closed options by the rule that closes them, in order of first appearance.
+fn closed_by(closed: &[&AdjuvantOption]) -> Vec<(String, String)> {
+    let mut groups: Vec<(String, String)> = Vec::new();
+    for option in closed {
+        let rule = sentence_start(&unmet(option));
+        let label = option.listed.label.as_str();
+        match groups.iter_mut().find(|(known, _)| *known == rule) {
+            Some((_, labels)) => labels.push_str(&format!("; {label}")),
+            None => groups.push((rule, label.to_owned())),
+        }
     }
+    groups
+}
+
+fn sentence_start(words: &str) -> String {
+    words::sentence(words).trim_end_matches('.').to_owned()
 }
 
 fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {

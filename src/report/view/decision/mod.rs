@@ -34,6 +34,8 @@ pub struct DecisionView {
     pub neoadjuvant: Vec<ListedRow>,
     /// Whether the survival model applies; `None` where there is none.
     pub survival_gate: Option<SurvivalGate>,
+    /// True when some option of some branch has a number.
+    pub has_numbers: bool,
     /// How the survival model did, held out, in the groups to which the patient belongs.
     pub validation: Vec<ValidationRow>,
     /// One entry per branch.
@@ -68,6 +70,7 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
     };
     let mut branches: Vec<BranchView> = from.adjuvant.iter().map(adjuvant::branch).collect();
     adjuvant::mark_repeated(&mut branches);
+    let has_numbers = branches.iter().any(|branch| branch.has_numbers);
     DecisionView {
         findings: from
             .findings
@@ -79,7 +82,7 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
             })
             .collect(),
         withheld_answer: words::withheld_answer(&from.one_line_answer),
-        introduction: words::ADJUVANT,
+        introduction: if has_numbers { words::ADJUVANT } else { words::PUBLISHED_ONLY },
         assumptions: format!(
             "{} {}",
             words::waning(from.assumptions.waning),
@@ -88,6 +91,7 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         predict_note: words::PREDICT,
         neoadjuvant: from.neoadjuvant.iter().filter_map(ListedRow::open).collect(),
         survival_gate: SurvivalGate::of(&from.adjuvant),
+        has_numbers,
         validation: survival::validation(&from.adjuvant),
         branches,
         chain: from.chain.as_ref().map(chain::chain),
