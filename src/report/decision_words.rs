@@ -6,17 +6,19 @@ use crate::decide::options::{Class, Endpoint, Recalled, TimeZero, Truth};
 use crate::decide::sources::{Conflict, ConflictRule, Empty, Source};
 
 /// What the section on options after surgery is.
-pub const ADJUVANT: &str = "What published trials would change for her, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of women alive; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio. Each row is counted over surgery alone, or over what it stands on top of: rows do not add up.";
+pub const ADJUVANT: &str = "What published trials would change, on a baseline of surgery alone. Options stand in the order of their file, never by estimate. A benefit is in percentage points of patients alive; it multiplies the hazard of death from breast cancer by the trial\u{2019}s ratio. Each row is counted over surgery alone, or over what it stands on top of: rows do not add up. NNT: patients to treat for one more alive at that year; NNH: for one fewer.";
+
+/// What the section is where no option has a number.
+pub const PUBLISHED_ONLY: &str = "What trials published about options after surgery: averages of other patients. No absolute benefit can be computed here. Options stand in the order of their file.";
 
 /// What the chain is.
 pub const CHAIN: &str = "Response is known at surgery, and survival counts from there only where a source says so. Two branches stand side by side; neither is an average of the other.";
 
 /// What the value of a missing test is.
-pub const TESTS: &str = "Results are drawn for women like her (what is known of her, her receptor subtype), and the leading model is asked again with each. Costs and harms of a test are not counted.";
+pub const TESTS: &str = "Results are drawn for patients like this one (what is known, the receptor subtype), and the leading model is asked again with each. Costs and harms of a test are not counted.";
 
 /// Why the raw baseline is no prognosis.
-pub const RAW: &str =
-    "In the years in which the women of the model were diagnosed, shown for comparison only and not as her outlook";
+pub const RAW: &str = "In the years in which the women of the model were diagnosed, shown for comparison only and not as today\u{2019}s outlook";
 
 /// What PREDICT's two versions are.
 pub const PREDICT: &str = "PREDICT 3.1 is the version with published validation, 3.2 the one deployed since 2025 with another baseline. Ranges hold the uncertainty of the treatment effect only; for radiotherapy and ten years of endocrine therapy none is published.";
@@ -95,8 +97,8 @@ pub fn time_zero(time_zero: TimeZero) -> &'static str {
 #[must_use]
 pub fn truth(truth: Truth) -> &'static str {
     match truth {
-        Truth::Met => "Open to her",
-        Truth::NotMet => "Closed to her",
+        Truth::Met => "Open",
+        Truth::NotMet => "Closed",
         Truth::Unknown => "Not known whether open",
     }
 }
@@ -108,7 +110,7 @@ pub fn refusal(reason: &RefusalReason) -> String {
         RefusalReason::UnknownOption => "Not among the options.".to_owned(),
         RefusalReason::Eligibility { expected, found, truth } => match truth {
             Truth::Unknown => format!("Needs {expected}; {found}."),
-            _ => format!("For {expected}; hers: {found}."),
+            _ => format!("For {expected}; here: {found}."),
         },
         RefusalReason::NoPublishedEffect => "No verified effect is on file.".to_owned(),
         RefusalReason::OtherEndpoint { found, .. } => {
@@ -120,11 +122,11 @@ pub fn refusal(reason: &RefusalReason) -> String {
         }
         RefusalReason::OtherMeasure { .. } => "No hazard ratio is published.".to_owned(),
         RefusalReason::OtherTimeZero { found, .. } => {
-            format!("The trial\u{2019}s clock starts at {}, not where her curve starts.", time_zero(*found))
+            format!("The trial\u{2019}s clock starts at {}, not where the curve here starts.", time_zero(*found))
         }
-        RefusalReason::Population { expected, found, .. } => format!("Published for {expected}; hers: {found}."),
+        RefusalReason::Population { expected, found, .. } => format!("Published for {expected}; here: {found}."),
         RefusalReason::ComparatorAbsent { class } => {
-            format!("Its trials gave {} to both groups, which is not open to her.", kind(*class))
+            format!("Its trials gave {} to both groups, which is not open here.", kind(*class))
         }
         RefusalReason::BackgroundLacks { class } => format!("Its trials did not combine it with {}.", kind(*class)),
         RefusalReason::InBaseline { .. } => "Already in the baseline.".to_owned(),
@@ -164,16 +166,18 @@ fn kind(class: Class) -> &'static str {
 pub fn caveat(caveat: &Caveat) -> Option<String> {
     match caveat {
         Caveat::NoEffectUncertainty { .. } => {
-            Some("The published ratio has no interval: hers leaves that out.".to_owned())
+            Some("The published ratio has no interval: the one here leaves that out.".to_owned())
         }
         Caveat::NoModelUncertainty => Some("The interval leaves the uncertainty of the baseline out.".to_owned()),
         Caveat::HeartDoseUnknown { .. } => Some("The heart dose is not recorded: that harm is left out.".to_owned()),
         Caveat::OtherCauseHarm { .. } => {
             Some("A harm on death from other causes is counted, without an interval of its own.".to_owned())
         }
-        Caveat::ClockAssumed { trial, baseline, .. } => {
-            Some(format!("The trial\u{2019}s clock starts at {}, hers at {}.", time_zero(*trial), time_zero(*baseline)))
-        }
+        Caveat::ClockAssumed { trial, baseline, .. } => Some(format!(
+            "The trial\u{2019}s clock starts at {}, the one here at {}.",
+            time_zero(*trial),
+            time_zero(*baseline)
+        )),
         Caveat::PastFollowUp { years, .. } => Some(format!("The trial\u{2019}s follow-up ends at {years:.0} years.")),
         Caveat::Partial => Some("A part of the plan could not be applied and is left out.".to_owned()),
         Caveat::Multiplied { .. } | Caveat::Recalled { .. } => None,

@@ -80,12 +80,24 @@ impl IntervalFigure {
     /// A difference of shares with its interval in percentage points, signed, one decimal; `None` when a number is not finite.
     #[must_use]
     pub fn points(from: &Estimate) -> Option<Self> {
-        let number = |share: f64| {
-            let rounded = format!("{:.1}", 100.0 * share);
+        Self::signed_tenths(from, 100.0, "points")
+    }
+
+    /// A difference of mean years alive with its interval, shown in months, signed, one decimal; the numbers stay years.
+    /// `None` when a number is not finite.
+    #[must_use]
+    pub fn months(from: &Estimate) -> Option<Self> {
+        Self::signed_tenths(from, 12.0, "months")
+    }
+
+    /// `from` times `factor`, signed, with one decimal.
+    fn signed_tenths(from: &Estimate, factor: f64, unit: &'static str) -> Option<Self> {
+        let number = |value: f64| {
+            let rounded = format!("{:.1}", factor * value);
             if rounded == "-0.0" { "0.0".to_owned() } else { rounded.replace('-', "\u{2212}") }
         };
         let sign = if from.estimate > 0.0 { "+" } else { "" };
-        Self::finite(from, number, format!("{sign}{}", number(from.estimate)), "points")
+        Self::finite(from, number, format!("{sign}{}", number(from.estimate)), unit)
     }
 
     fn finite(from: &Estimate, number: impl Fn(f64) -> String, text: String, unit: &'static str) -> Option<Self> {
@@ -105,7 +117,7 @@ impl IntervalFigure {
 #[must_use]
 pub fn percent_number(share: f64) -> String {
     let percent = share * 100.0;
-    // Half goes up, as in the count of women of 100.
+    // Half goes up, as in the count of patients of 100.
     if percent > 0.0 && percent < 0.5 {
         "<1".to_owned()
     } else if percent > 99.5 && percent < 100.0 {

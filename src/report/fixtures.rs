@@ -1,5 +1,9 @@
 //! Hand-written synthetic assessments for tests and for looking at pages. No number here was ever measured.
 
+mod after_surgery;
+
+pub use after_surgery::{before_surgery, man, surgery_first, unclear_receptor};
+
 use crate::study::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
     OptionEstimate, Performance, Verdict, ViewWeight,
@@ -274,7 +278,8 @@ pub fn out_of_distribution() -> Assessment {
     from.applicability = Applicability {
         verdict: Verdict::DoesNotApply,
         reasons: vec![
-            "She lies farther from the centre of the training data than 99.7 % of the training patients.".to_owned(),
+            "The patient lies farther from the centre of the training data than 99.7 % of the training patients."
+                .to_owned(),
             "Functional tumour volume is above the range of the training data.".to_owned(),
         ],
         notes: Vec::new(),
@@ -371,5 +376,9 @@ pub fn all() -> Vec<(&'static str, Assessment)> {
         ("unknown-her2", unknown_her2()),
         ("out-of-distribution", out_of_distribution()),
         ("missing-modalities", missing_modalities()),
+        ("surgery-first", surgery_first()),
+        ("unclear-receptor", unclear_receptor()),
+        ("man", man()),
+        ("before-surgery", before_surgery()),
     ]
 }

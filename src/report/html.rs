@@ -1,10 +1,10 @@
 use askama::Template;
 
-use super::chart::{self, ForestRow, Layout, Mark};
-use super::figure::IntervalFigure;
+use super::chart;
+use super::drawings::{self, BarGroup, BranchDrawings};
 use super::page::STYLE;
 use super::view::{OptionRow, ReportView};
-use super::{Error, words};
+use super::{Error, survival_words};
 
 /// Where the links of a report lead; a page without links stands alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,21 +24,21 @@ struct ReportPage<'a> {
     running: String,
     view: &'a ReportView,
     links: &'a Links,
+    contents: Vec<(&'static str, &'static str)>,
     axis: String,
     strips: Vec<(&'a OptionRow, Option<String>)>,
+    arm_bars: Vec<(&'a OptionRow, String)>,
     forest: Option<(String, String)>,
     n_undrawn: usize,
     has_plot: bool,
     has_count: bool,
     has_observed: bool,
     icons: Option<String>,
+    icon_key: Vec<(String, &'static str)>,
     groups: Vec<BarGroup<'a>>,
-}
-
-struct BarGroup<'a> {
-    label: &'a str,
-    total: &'a str,
-    rows: Vec<(&'a super::view::ContributionRow, String)>,
+    branches: Vec<BranchDrawings<'a>>,
+    one_result: &'static str,
+    validation_words: &'static str,
 }
 
 /// The report as one self-contained HTML page: inline style and SVG, no script, no external resource.
@@ -54,53 +54,28 @@ pub fn html(view: &ReportView) -> Result<String, Error> {
 /// # Errors
 /// As [`html`].
 pub fn html_linked(view: &ReportView, links: &Links) -> Result<String, Error> {
-    let largest = view
-        .why
-        .groups
-        .iter()
-        .flat_map(|group| &group.rows)
-        .map(|row| row.contribution.value.abs())
-        .fold(0.0, f64::max);
-    let drawn: Vec<ForestRow> = view
-        .options
-        .iter()
-        .map(|row| ForestRow { label: row.label.clone(), marks: all_marks(row) })
-        .filter(|row| !row.marks.is_empty())
-        .collect();
+    let drawn = drawings::forest_rows(view);
     let page = ReportPage {
         title: format!("{} \u{2014} treatment-response report", view.pseudonym),
         style: STYLE,
         synthetic: view.synthetic_banner,
         running: running_line(view),
         links,
+        contents: contents(view),
         axis: chart::axis_strip(),
-        strips: view.options.iter().filter(|row| !row.not_given()).map(|row| (row, strip(row))).collect(),
-        forest: (!drawn.is_empty()).then(|| forest(&drawn)),
+        strips: view.options.iter().filter(|row| !row.not_given()).map(|row| (row, drawings::strip(row))).collect(),
+        arm_bars: drawings::arm_bars(view),
+        forest: (!drawn.is_empty()).then(|| drawings::forest(&drawn)),
         has_plot: !drawn.is_empty(),
         has_count: view.options.iter().any(|row| row.n_comparable.is_some()),
         n_undrawn: view.options.len() - drawn.len(),
         has_observed: view.options.iter().any(|row| row.observed.is_some()),
-        icons: view.answer.frequency.as_ref().map(|frequency| {
-            let title = format!("{} of 100 women with pathological complete response", frequency.with_response);
-            chart::icon_array(frequency.with_response, &title, &frequency.sentence)
-        }),
-        groups: view
-            .why
-            .groups
-            .iter()
-            .map(|group| BarGroup {
-                label: &group.label,
-                total: &group.total.text,
-                rows: group
-                    .rows
-                    .iter()
-                    .map(|row| {
-                        let title = format!("{}: {}", row.label, row.contribution.text);
-                        (row, chart::diverging_bar(row.contribution.value, largest, &title))
-                    })
-                    .collect(),
-            })
-            .collect(),
+        icons: drawings::answer_icons(view),
+        icon_key: drawings::key(view.answer.survival.iter().map(|survival| survival.fates)),
+        groups: drawings::contributions(view),
+        branches: drawings::branches(view),
+        one_result: survival_words::ONE_RESULT,
+        validation_words: survival_words::VALIDATION,
         view,
     };
     let text = page.render().map_err(|source| Error::Template { template: "report/page.html", source })?;
@@ -112,43 +87,29 @@ pub(super) fn unbroken(page: &str) -> String {
     page.replace(" %", "\u{a0}%")
 }
 
-fn running_line(view: &ReportView) -> String {
+/// The headings of the page that occur, in its order: (id, words).
+fn contents(view: &ReportView) -> Vec<(&'static str, &'static str)> {
+    let decision = view.decision.as_ref();
+    let entries = [
+        (true, "h-answer", "Answer"),
+        (true, "h-gate", "Does it apply?"),
+        (true, "h-glance", "Known and missing"),
+        (view.arms_shown, "h-options", "Arms of the trial"),
+        (decision.is_some_and(|decision| !decision.neoadjuvant.is_empty()), "h-before", "Options before surgery"),
+        (decision.is_some(), "h-adjuvant", "Options after surgery"),
+        (decision.is_some_and(|decision| decision.chain.is_some()), "h-chain", "Response to survival"),
+        (true, "h-why", "What moved it"),
+        (true, "h-imaging", "Imaging"),
+        (decision.is_some_and(|decision| !decision.tests.is_empty()), "h-tests", "Missing tests"),
+        (true, "h-performance", "Validation"),
+        (true, "h-inputs", "All inputs"),
+        (true, "h-limits", "Use and limits"),
+        (true, "h-versions", "Versions"),
+    ];
+    entries.into_iter().filter(|(occurs, ..)| *occurs).map(|(_, id, words)| (id, words)).collect()
+}
+
+pub(super) fn running_line(view: &ReportView) -> String {
     let model = view.models.first().map(|model| format!(" \u{b7} {} {}", model.name, model.version));
     format!("{}{} \u{b7} regimen {}", view.pseudonym, model.unwrap_or_default(), view.regimen_version)
-}
-
-fn mark(model: Option<usize>, figure: &IntervalFigure) -> Mark {
-    Mark { model, estimate: figure.estimate, lower: figure.lower95, upper: figure.upper95 }
-}
-
-fn lead_and_observed(row: &OptionRow) -> (Option<Mark>, Option<Mark>) {
-    (row.estimate.as_ref().map(|each| mark(Some(0), each)), row.observed.as_ref().map(|each| mark(None, each)))
-}
-
-fn all_marks(row: &OptionRow) -> Vec<Mark> {
-    let (lead, observed) = lead_and_observed(row);
-    let others = row.other_models.iter().enumerate();
-    let others = others.filter_map(|(index, other)| other.estimate.as_ref().map(|each| mark(Some(index + 1), each)));
-    lead.into_iter().chain(others).chain(observed).collect()
-}
-
-fn strip(row: &OptionRow) -> Option<String> {
-    let (lead, observed) = lead_and_observed(row);
-    let marks: Vec<Mark> = lead.into_iter().chain(observed).collect();
-    if marks.is_empty() {
-        return None;
-    }
-    let say = |what: &str, figure: &Option<IntervalFigure>| {
-        figure.as_ref().map(|each| format!("{what} {}, 95 % interval {}.", each.text, each.interval_text))
-    };
-    let parts: Vec<String> =
-        [say("Model estimate", &row.estimate), say("Observed rate", &row.observed)].into_iter().flatten().collect();
-    Some(chart::interval_strip(&marks, &row.label, &parts.join(" ")))
-}
-
-fn forest(rows: &[ForestRow]) -> (String, String) {
-    let title = "Estimated and observed pCR by arm";
-    let description =
-        format!("Intervals on an axis from 0 to 100 %. {} The numbers stand in the tables.", words::ORDER);
-    (chart::forest(rows, Layout::Wide, title, &description), chart::forest(rows, Layout::Narrow, title, &description))
 }

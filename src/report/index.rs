@@ -39,7 +39,10 @@ impl IndexEntry {
                     words::in_sentence(arm)
                 )
             }
-            _ => words::NO_ANSWER.to_owned(),
+            _ => match &view.answer.survival {
+                Some(survival) => words::alive_after_surgery(survival.years, &survival.alive),
+                None => words::NO_ANSWER.to_owned(),
+            },
         };
         Self {
             pseudonym: view.pseudonym.clone(),

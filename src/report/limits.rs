@@ -3,6 +3,18 @@
 /// What the page is for.
 pub const INTENDED_USE: &str = "For researchers who study response to neoadjuvant (before-surgery) drug treatment of breast cancer. It describes how often patients with similar records in one trial had a pathological complete response. It must never be used to choose, change or withhold treatment.";
 
+/// What the page is for when treatment starts with surgery.
+pub const INTENDED_USE_AFTER_SURGERY: &str = "For researchers who study treatment after surgery for early breast cancer. It describes how long patients with similar records lived, and what published trials would change on average. It must never be used to choose, change or withhold treatment.";
+
+/// What weakens every number on survival.
+pub const LIMITS_OF_SURVIVAL: [&str; 5] = [
+    "The survival model learned from METABRIC: patients diagnosed in Britain and Canada between 1977 and 2005. Its hazards are carried to 2017 by a trend that PREDICT assumes, at half strength; the interval holds none to all of it.",
+    "Surgery alone is nobody\u{2019}s plan but a reference. What treatments change is taken from trials of other patients, never estimated from the cohort.",
+    "A benefit is a population average: a hazard ratio of a trial on this patient\u{2019}s baseline. Whether it is the same at every age, size and subtype is not known.",
+    "Other illness is not in the model beyond age: with it, fewer die of breast cancer and every benefit is smaller.",
+    "Validated by cross-validation inside the same cohort only, not at any other hospital.",
+];
+
 /// People for whom the model says nothing.
 pub const NOT_FOR: [&str; 6] = [
     "men",

@@ -7,6 +7,7 @@
 pub mod chart;
 pub mod classical;
 pub mod decision_words;
+mod drawings;
 mod error;
 mod figure;
 mod html;
@@ -14,6 +15,7 @@ mod index;
 mod json;
 pub mod limits;
 mod page;
+pub mod survival_words;
 pub mod view;
 pub mod words;
 

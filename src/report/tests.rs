@@ -1,6 +1,9 @@
 use scraper::{Html, Selector};
 
-use super::fixtures::{all, missing_modalities, normal, out_of_distribution, unknown_her2};
+use super::fixtures::{
+    all, before_surgery, man, missing_modalities, normal, out_of_distribution, surgery_first, unclear_receptor,
+    unknown_her2,
+};
 use super::{IndexEntry, IndexMeta, ReportView, html, index_html, json};
 use crate::study::Assessment;
 
@@ -56,7 +59,7 @@ fn the_answer_gives_estimate_interval_and_reference_class() {
         "42 to 73 %",
         "the model learned from 28 patients with triple-negative",
         "among 880 training patients",
-        "This is the arm she received.",
+        "This is the arm that was given.",
         "about 58 (95 % interval 42 to 73) would have no invasive cancer left at surgery; about 42 would have some left.",
         "17 of 28",
     ] {
@@ -90,7 +93,7 @@ fn an_arm_that_is_not_supported_has_a_reason_and_no_number() {
     let view = ReportView::new(&from);
     let row = view.options.iter().find(|row| row.id == "ABT888").unwrap();
     assert_eq!(row.estimate, None);
-    assert_eq!(row.reason, "Only 7 training patients of her subtype received this arm.");
+    assert_eq!(row.reason, "Only 7 training patients of this subtype received this arm.");
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn arms_stand_in_the_order_of_the_file_with_the_control_first() {
     let page = html(&view).unwrap();
     let given = view.options.iter().filter(|row| !row.not_given()).map(|row| row.label.clone());
     assert_eq!(texts(&page, ".options .label"), given.collect::<Vec<_>>());
-    assert!(text(&page, "body").contains("Nobody of her receptor subtype received T-DM1 + pertuzumab"));
+    assert!(text(&page, "body").contains("Nobody of this receptor subtype received T-DM1 + pertuzumab"));
 }
 
 #[test]
@@ -260,7 +263,7 @@ fn without_a_subtype_no_column_is_empty() {
 }
 
 #[test]
-fn the_gate_shows_how_the_leading_model_does_in_her_subtype() {
+fn the_gate_shows_how_the_leading_model_does_in_the_subtype() {
     let view = ReportView::new(&normal());
     let shown: Vec<&str> = view.applicability.performance.iter().map(|each| each.figure.text.as_str()).collect();
     assert_eq!(shown, ["0.69", "0.94"]);
@@ -271,4 +274,109 @@ fn the_gate_shows_how_the_leading_model_does_in_her_subtype() {
 fn a_caution_stands_beside_the_number() {
     let answer = text(&page(&missing_modalities()), ".answer");
     assert!(answer.contains("Applies with caution. Only 31 % of the inputs are given."), "{answer}");
+}
+
+/// What a reader of the page sees or hears, drawings left out.
+fn prose(page: &str) -> String {
+    let mut rest = page;
+    let mut kept = String::new();
+    while let Some(start) = rest.find("<svg") {
+        kept.push_str(&rest[..start]);
+        rest = rest[start..].split_once("</svg>").map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    text(&kept, "main")
+}
+
+#[test]
+fn no_page_gives_a_patient_a_sex() {
+    for (name, from) in all() {
+        let page = prose(&page(&from)).to_lowercase();
+        for word in page.split(|letter: char| !letter.is_alphanumeric()) {
+            assert!(!["she", "her", "hers", "herself", "he", "his", "him"].contains(&word), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn survival_after_surgery_stands_in_five_formats_that_agree() {
+    let view = ReportView::new(&surgery_first());
+    let survival = view.decision.as_ref().unwrap().branches[0].survival.as_ref().unwrap();
+    let page = html(&view).unwrap();
+    assert_eq!(texts(&page, ".outlook-table tbody tr").len(), 3, "the table: 5, 10 and 15 years");
+    assert_eq!(texts(&page, "svg.curve .curve-number").len(), 3, "the curve carries its numbers");
+    assert_eq!(texts(&page, "svg.stacked").len(), survival.options.len() + 1, "a bar for each, and surgery alone");
+    assert_eq!(texts(&page, ".pictures svg.icons").len(), survival.options.len());
+    assert!(page.contains("curve-other") && page.contains("No numbers at risk"));
+    let prose = prose(&page);
+    assert!(!survival.options.is_empty());
+    for option in &survival.options {
+        let fates = option.fates;
+        assert_eq!(fates.all_alive() + fates.all_dead(), 100);
+        assert!(prose.contains(&option.alive_sentence) && prose.contains(&option.death_sentence), "{}", option.id);
+        let gain = option.gain.estimate * 100.0;
+        let said = f64::from(fates.thanks) - f64::from(fates.because);
+        assert!((gain - said).abs() <= 0.5 + 1e-9, "{}: {gain} in the table, {said} in the icons", option.id);
+        let last = option.curve.last().unwrap();
+        let at_ten = option.curve.iter().find(|point| point.0 == 10.0).unwrap();
+        assert!(last.1 <= at_ten.1 && option.curve[0].1 == 1.0);
+    }
+    let at_ten = survival.curve.iter().find(|point| point.years == 10.0).unwrap();
+    assert!((at_ten.alive - survival.alive.estimate).abs() < 1e-9);
+    let without = survival.options.iter().find(|option| option.beside.is_empty()).unwrap();
+    let with = without.curve.iter().find(|point| point.0 == 10.0).unwrap().1;
+    assert!((with - at_ten.alive - without.gain.estimate).abs() < 1e-6, "curve and table tell the same gain");
+}
+
+#[test]
+fn the_answer_of_a_surgery_first_page_is_said_once() {
+    let view = ReportView::new(&surgery_first());
+    assert!(view.answer.survival.is_some() && view.answer.estimate.is_none());
+    let page = prose(&html(&view).unwrap());
+    let said = view.answer.sentence.replace(' ', " ");
+    assert_eq!(page.matches(said.as_str()).count(), 1, "{said}");
+}
+
+#[test]
+fn rows_that_an_earlier_branch_shows_are_named_and_not_printed_again() {
+    let view = ReportView::new(&before_surgery());
+    let branches = &view.decision.as_ref().unwrap().branches;
+    assert_eq!(branches[0].n_repeated, 0);
+    assert!(branches[1].n_repeated > 0);
+    let page = html(&view).unwrap();
+    assert!(prose(&page).contains("As above: "));
+    let shown: usize = branches.iter().map(|branch| branch.rows.len() - branch.n_repeated).sum();
+    assert_eq!(texts(&page, ".branch .before tbody tr").len(), shown);
+}
+
+#[test]
+fn a_man_and_an_unclear_receptor_get_no_single_number() {
+    for from in [man(), unclear_receptor()] {
+        let view = ReportView::new(&from);
+        assert!(!view.answer.given && view.answer.survival.is_none());
+        assert!(texts(&html(&view).unwrap(), ".big").is_empty());
+    }
+    let states = ReportView::new(&unclear_receptor()).decision.unwrap();
+    assert!(states.branches.len() == 2 && states.branches.iter().all(|branch| branch.survival.is_some()));
+}
+
+#[test]
+fn the_survival_model_is_validated_in_the_groups_of_the_patient() {
+    let view = ReportView::new(&surgery_first());
+    let groups: Vec<String> = view.decision.unwrap().validation.into_iter().map(|row| row.group).collect();
+    assert_eq!(groups, ["all", "ER-positive", "1 to 3 positive nodes", "grade 2", "50 to 69 years"]);
+}
+
+#[test]
+fn every_entry_of_the_contents_leads_to_a_heading() {
+    for (name, from) in all() {
+        let page = page(&from);
+        let document = Html::parse_document(&page);
+        let links = Selector::parse(".contents a").unwrap();
+        let targets: Vec<&str> = document.select(&links).filter_map(|link| link.value().attr("href")).collect();
+        assert!(targets.len() >= 9, "{name}");
+        for target in targets {
+            assert_eq!(document.select(&Selector::parse(target).unwrap()).count(), 1, "{name}: {target}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! Every sentence that a page says about a patient. Wording only: no file of the folder other than this one,
-//! `decision_words.rs` and `limits.rs` holds prose about results.
+//! `decision_words.rs`, `survival_words.rs` and `limits.rs` holds prose about results.
 
 use crate::study::{InputState, ObservedRate, Verdict};
 use crate::terms::{Modality, Subtype};
@@ -11,7 +11,7 @@ pub const RESEARCH_USE: &str =
     "Research use only \u{2014} not a medical device. Research evidence, not a recommendation.";
 
 /// What every page about a simulated patient says.
-pub const SYNTHETIC: &str = "SYNTHETIC \u{2014} this patient does not exist; she was made by a simulator";
+pub const SYNTHETIC: &str = "SYNTHETIC \u{2014} this patient does not exist: the record was made by a simulator";
 
 /// What a list with simulated patients says.
 pub const SYNTHETIC_LIST: &str = "SYNTHETIC \u{2014} these patients do not exist; they were made by a simulator";
@@ -23,7 +23,7 @@ pub const OUTCOME: &str = "Pathological complete response (pCR): no invasive can
 pub const ORDER: &str = "Arms stand in a fixed order with the control first. They are not ranked: patients were not assigned to arms evenly, so that a difference between two arms is not a fair comparison.";
 
 /// What contributions are, and what they are not.
-pub const ASSOCIATION: &str = "These are associations inside the model, not causes. Changing one of these values would not be expected to change her response by this amount.";
+pub const ASSOCIATION: &str = "These are associations inside the model, not causes. Changing one of these values would not be expected to change the response by this amount.";
 
 /// The limit of the HER2-positive control.
 pub const HER2_CONTROL: &str = "The HER2-positive control arm (paclitaxel + trastuzumab) contained no pertuzumab and is not today\u{2019}s standard of care.";
@@ -65,9 +65,9 @@ pub fn verdict(verdict: Verdict) -> &'static str {
 #[must_use]
 pub fn verdict_sentence(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Applies => "She lies inside the range of the patients on whom the model was trained.",
+        Verdict::Applies => "The patient lies inside the range of those on whom the model was trained.",
         Verdict::Caution => "The estimate can be read, with the cautions below.",
-        Verdict::DoesNotApply => "The model has no sound basis for this patient, and gives no estimate for her.",
+        Verdict::DoesNotApply => "The model has no sound basis for this patient, and gives no estimate.",
     }
 }
 
@@ -79,6 +79,19 @@ pub fn input_state(state: InputState) -> &'static str {
         InputState::OutOfRange => "Out of range",
         InputState::Missing => "Missing",
         InputState::Refused => "Refused",
+    }
+}
+
+/// What can be said of the age of inputs.
+pub const AGE_OF_INPUTS: &str = "How old each value is cannot be told: the record holds no dates of scans and tests. Check them before the numbers are used.";
+
+/// At most `named` items by name, the others as a count.
+#[must_use]
+pub fn some_of(items: &[String], named: usize) -> String {
+    match items.get(..named) {
+        // One left-over item is named: a count of one would hide its name for nothing.
+        Some(first) if items.len() > named + 1 => format!("{} and {} more", first.join(", "), items.len() - named),
+        _ => list(items),
     }
 }
 
@@ -121,7 +134,7 @@ pub fn standing(word: &str) -> String {
 }
 
 /// What an AUC means.
-pub const AUC: &str = "How well the model orders patients of her subtype: 0.5 is a coin toss, 1 is perfect.";
+pub const AUC: &str = "How well the model orders patients of this subtype: 0.5 is a coin toss, 1 is perfect.";
 
 /// What a calibration slope means.
 pub const SLOPE: &str = "1 is ideal; below 1, the model\u{2019}s estimates are too extreme.";
@@ -131,7 +144,7 @@ pub const NO_IMAGES: &str = "No images of this kind are on record.";
 
 /// Why some arms have no observed rate.
 pub const NO_RATE: &str =
-    "Observed rates are not shown where fewer than 15 open patients of her subtype received the arm.";
+    "Observed rates are not shown where fewer than 15 open patients of this subtype received the arm.";
 
 /// An arm's label inside a sentence: a leading capital goes unless it belongs to an abbreviation.
 #[must_use]
@@ -160,11 +173,11 @@ pub fn answer(arm: &str, estimate: &IntervalFigure) -> String {
 #[must_use]
 pub fn answer_arm(received: Option<&str>, explained_is_received: bool) -> String {
     match received {
-        Some(_) if explained_is_received => "This is the arm she received.".to_owned(),
+        Some(_) if explained_is_received => "This is the arm that was given.".to_owned(),
         Some(label) => {
-            format!("She received {}; the arm shown here is the control arm of her subtype.", in_sentence(label))
+            format!("The arm given was {}; the arm shown here is the control arm of the subtype.", in_sentence(label))
         }
-        None => "No treatment is on record; the arm shown here is the control arm of her subtype.".to_owned(),
+        None => "No treatment is on record; the arm shown here is the control arm of the subtype.".to_owned(),
     }
 }
 
@@ -178,23 +191,23 @@ pub fn frequencies(estimate: &IntervalFigure) -> String {
         _ => (format!("about {with}"), format!("about {}", 100 - with)),
     };
     format!(
-        "Of 100 women like her given this arm, {some} (95 % interval {} to {}) would have no invasive cancer left at surgery; {rest} would have some left.",
+        "Of 100 patients like this one given this arm, {some} (95 % interval {} to {}) would have no invasive cancer left at surgery; {rest} would have some left.",
         percent_number(estimate.lower95),
         percent_number(estimate.upper95),
     )
 }
 
-/// Of 100 women, how many respond, rounded to a whole woman.
+/// Of 100 patients, how many respond, rounded to a whole one.
 #[must_use]
 pub fn with_response(probability: f64) -> u8 {
     (probability.clamp(0.0, 1.0) * 100.0).round() as u8
 }
 
-/// Whom "women like her" means.
+/// Whom "patients like this one" means.
 #[must_use]
 pub fn reference_class(subtype: Subtype, n_comparable: usize, n_training: usize) -> String {
     format!(
-        "\u{201c}Women like her\u{201d}: the model learned from {} {} with {} cancer who received this arm, among {} training patients in all.",
+        "\u{201c}Patients like this one\u{201d}: the model learned from {} {} with {} cancer who received this arm, among {} training patients in all.",
         n_comparable,
         if n_comparable == 1 { "patient" } else { "patients" },
         subtype_adjective(subtype),
@@ -206,7 +219,7 @@ pub fn reference_class(subtype: Subtype, n_comparable: usize, n_training: usize)
 #[must_use]
 pub fn observed(observed: &ObservedRate, rate: &IntervalFigure) -> String {
     format!(
-        "Observed in the open trial data: {} of {} patients of her subtype in this arm had pCR ({}, 95 % interval {}).",
+        "Observed in the open trial data: {} of {} patients of this subtype in this arm had pCR ({}, 95 % interval {}).",
         observed.n_events, observed.n, rate.text, rate.interval_text
     )
 }
@@ -215,22 +228,32 @@ pub fn observed(observed: &ObservedRate, rate: &IntervalFigure) -> String {
 pub const NO_ANSWER: &str = "No estimate for this patient";
 
 /// Why there is no answer when the receptor subtype is unknown.
-pub const NO_SUBTYPE: &str = "Her hormone-receptor or HER2 status is not known. Treatment arms and response differ by subtype so much that the model gives no estimate without it.";
+pub const NO_SUBTYPE: &str = "Hormone-receptor or HER2 status is not known. Treatment arms and response differ by subtype so much that the model gives no estimate without it.";
 
 /// Why there is no answer when the gate says no.
-pub const OUTSIDE: &str = "The model of response does not apply to this patient, for the reasons given under \u{201c}Does the model of response apply to her?\u{201d}. No estimate of response is shown anywhere on this page.";
+pub const OUTSIDE: &str = "The model of response does not apply to this patient, for the reasons given under \u{201c}Does the model of response apply?\u{201d}. No estimate of response is shown anywhere on this page.";
 
 /// Why the estimate of response is history once surgery has told.
 pub const RESPONSE_KNOWN: &str = "The response at surgery is on record: this is what was to be expected before it.";
 
-/// The heading of a report on a woman whose treatment starts with surgery.
+/// The heading of a report on a patient whose treatment starts with surgery.
 pub const SURGERY_FIRST: &str = "Survival after surgery alone";
 
+/// Survival after surgery alone in a few words, for a list.
+#[must_use]
+pub fn alive_after_surgery(years: f64, alive: &IntervalFigure) -> String {
+    format!("{} (95 % interval {}) alive {years:.0} years after surgery alone", alive.text, alive.interval_text)
+}
+
+/// Why several states of a record have no single line.
+pub const SEVERAL_STATES: &str =
+    "Several states of the record are possible: each is shown below, and no single line answers.";
+
 /// The reason shown at each arm when the gate says no.
-pub const WITHHELD: &str = "Withheld: the model does not apply to her.";
+pub const WITHHELD: &str = "Withheld: the model does not apply.";
 
 /// The reason shown at each arm when the receptor subtype is unknown.
-pub const WITHHELD_SUBTYPE: &str = "Her receptor subtype is unknown.";
+pub const WITHHELD_SUBTYPE: &str = "The receptor subtype is unknown.";
 
 /// The reason shown when the model returned something that is not a probability with an interval.
 pub const UNUSABLE: &str = "The model returned no usable number.";
@@ -239,13 +262,13 @@ pub const UNUSABLE: &str = "The model returned no usable number.";
 #[must_use]
 pub fn unsupported(n_comparable: usize) -> String {
     match n_comparable {
-        0 => "No training patient of her subtype received this arm.".to_owned(),
-        1 => "Only 1 training patient of her subtype received this arm.".to_owned(),
-        n => format!("Only {n} training patients of her subtype received this arm."),
+        0 => "No training patient of this subtype received this arm.".to_owned(),
+        1 => "Only 1 training patient of this subtype received this arm.".to_owned(),
+        n => format!("Only {n} training patients of this subtype received this arm."),
     }
 }
 
-/// Where she lies among the training patients.
+/// Where the patient lies among the training patients.
 #[must_use]
 pub fn distance(percentile: f64) -> String {
     let share = match percent_number(percentile).as_str() {
@@ -253,19 +276,19 @@ pub fn distance(percentile: f64) -> String {
         ">99" => "More than 99".to_owned(),
         number => number.to_owned(),
     };
-    format!("{share} of 100 training patients lie closer to the centre of the training data than she does.")
+    format!("{share} of 100 training patients lie closer to the centre of the training data than this patient.")
 }
 
-/// How many training patients share her subtype.
+/// How many training patients share the subtype.
 #[must_use]
 pub fn subtype_count(n: usize) -> String {
-    format!("{n} training patients share her receptor subtype.")
+    format!("{n} training patients share the receptor subtype.")
 }
 
 /// How complete the model's inputs are.
 #[must_use]
 pub fn completeness(share: f64) -> String {
-    format!("{} % of the model\u{2019}s inputs are on record for her.", percent_number(share))
+    format!("{} % of the model\u{2019}s inputs are on record.", percent_number(share))
 }
 
 /// Joins clauses as "a, b and c".
@@ -291,7 +314,7 @@ mod tests {
     fn frequencies_give_both_frames_and_the_interval() {
         assert_eq!(
             frequencies(&figure(0.42, 0.30, 0.55)),
-            "Of 100 women like her given this arm, about 42 (95 % interval 30 to 55) would have no invasive cancer left at surgery; about 58 would have some left."
+            "Of 100 patients like this one given this arm, about 42 (95 % interval 30 to 55) would have no invasive cancer left at surgery; about 58 would have some left."
         );
     }
 
@@ -322,6 +345,13 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), count);
+    }
+
+    #[test]
+    fn long_lists_are_counted_and_short_ones_named() {
+        let items: Vec<String> = (1..=9).map(|n| n.to_string()).collect();
+        assert_eq!(some_of(&items, 6), "1, 2, 3, 4, 5, 6 and 3 more");
+        assert_eq!(some_of(&items[..7], 6), "1, 2, 3, 4, 5, 6 and 7");
     }
 
     #[test]

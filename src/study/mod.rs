@@ -70,7 +70,7 @@ pub use record::clinical_records;
 pub use registry::{Finding, ListedModel, ModelFiles, Models};
 pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec, SplitSpec};
 pub use survival_baseline::{
-    ModelFigures, OpenedSurvival, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
-    expression_features, open_survival, train_survival,
+    GroupFigures, ModelFigures, OpenedSurvival, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec,
+    evaluate_survival, expression_features, open_survival, train_survival,
 };
 pub use train::{Trained, train};

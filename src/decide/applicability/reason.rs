@@ -156,7 +156,7 @@ impl fmt::Display for Reason {
                 write!(f, "The record cannot be true ({}): expected {expected}, found {found}.", fields.join(", "))
             }
             Self::TrainingPatient => f.write_str(
-                "She is one of the model's training patients: the estimate has seen her outcome and is no evidence of \
+                "The patient is one of the model's training patients: the estimate has seen the outcome and is no evidence of \
                  what the model can do.",
             ),
             Self::FarOutside { groups } => write!(
@@ -228,15 +228,15 @@ fn within(groups: &[String]) -> String {
 }
 
 fn outside(f: &mut fmt::Formatter<'_>, criterion: &Criterion, found: Option<f64>) -> fmt::Result {
-    let found = found.map_or_else(String::new, |found| format!(", hers is {found}"));
+    let found = found.map_or_else(String::new, |found| format!(", here it is {found}"));
     match criterion {
         Criterion::Male => f.write_str("Not made for men."),
         Criterion::Bilateral => f.write_str("Not made for cancer in both breasts."),
         Criterion::Metastatic => f.write_str("Not made for metastatic cancer."),
-        Criterion::Pregnant => f.write_str("Not made for pregnant women."),
+        Criterion::Pregnant => f.write_str("Not made for pregnant patients."),
         Criterion::Recurrent => f.write_str("Not made for a recurrence of an earlier cancer."),
         Criterion::Neoadjuvant => f.write_str("Not made for treatment before surgery."),
-        Criterion::SurgeryFirst => f.write_str("Made for treatment before surgery; hers starts with surgery."),
+        Criterion::SurgeryFirst => f.write_str("Made for treatment before surgery; here surgery comes first."),
         Criterion::ReceptorSubtype => f.write_str("Hormone receptor or HER2 status is unclear; the model needs both."),
         Criterion::LowRiskHormoneReceptorPositive => {
             f.write_str("HR-positive, HER2-negative tumours of low MammaPrint risk were not enrolled.")

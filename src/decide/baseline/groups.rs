@@ -21,6 +21,26 @@ pub struct GroupCalibration {
     pub observed_expected: Estimate,
 }
 
+/// The names of the groups of [`BaselineRows::groups`] to which a record belongs before any treatment: everyone, receptors,
+/// nodes, grade and age; what is not recorded names no group.
+#[must_use]
+pub fn groups_before_treatment(record: &ClinicalRecord) -> Vec<String> {
+    let er = record.er_positive().map(|positive| if positive { "ER-positive" } else { "ER-negative" });
+    let her2 = (record.her2_positive() == Some(true)).then_some("HER2-positive");
+    let nodes = record.nodes_positive.map(|nodes| match nodes {
+        n if n < 0.5 => "no positive node",
+        n if n < 4.0 => "1 to 3 positive nodes",
+        _ => "4 positive nodes and more",
+    });
+    let age = record.age_years.map(|age| match age {
+        a if a < 50.0 => "under 50 years",
+        a if a < 70.0 => "50 to 69 years",
+        _ => "70 years and more",
+    });
+    let named = [Some("all"), er, her2, nodes, age].into_iter().flatten().map(str::to_owned);
+    named.chain(record.grade.map(|grade| format!("grade {grade}"))).collect()
+}
+
 impl BaselineRows {
     /// The groups in which predictions are compared with what was observed, by receptor, nodes, grade, age, treatment
     /// received and fifths of the mean predicted risk of death from breast cancer at 10 years; positions of the women.

@@ -39,7 +39,7 @@ pub use evaluate::{
     paired_discrimination,
 };
 pub use fit::{BaselineOptions, Draw, SurvivalBaseline};
-pub use groups::{GroupCalibration, group_calibration};
+pub use groups::{GroupCalibration, group_calibration, groups_before_treatment};
 pub use hazard::{LogHazard, N_STEPS, STEP_YEARS, grid};
 pub use impute::GaussianImputer;
 pub use inputs::{Column, ExpressionFeatures, Input, Intrinsic};

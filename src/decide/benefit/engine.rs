@@ -2,13 +2,16 @@ use super::gain::with_interval;
 use super::outcomes::{Draws, Lifts, Outcome, Steps};
 use super::plan::{Applied, Resolved, resolve};
 use super::{
-    Assumptions, Baseline, Benefit, Caveat, FOLLOW_UP_GRACE_YEARS, Gain, HORIZONS, Horizon, Increment, NumberNeeded,
-    RMST_HORIZONS, Refusal, RmstGain, UsedEffect, Waning, Withheld,
+    AliveAt, Assumptions, Baseline, Benefit, Caveat, FOLLOW_UP_GRACE_YEARS, Gain, HORIZONS, Horizon, Increment,
+    NumberNeeded, RMST_HORIZONS, Refusal, RmstGain, UsedEffect, Waning, Withheld,
 };
 use crate::decide::Error;
 use crate::decide::options::{Effect, OptionSet};
 use crate::decide::record::ClinicalRecord;
 use crate::terms::Estimate;
+
+/// Last year of the curve of a plan.
+const LAST_YEAR: u32 = 15;
 
 /// Everything about one patient that all plans share: steps, draws, and the outcomes of the baseline.
 #[derive(Debug)]
@@ -97,6 +100,9 @@ impl<'a> Engine<'a> {
             let lived = |outcome: &Outcome| outcome.rmst.get(slot).copied().unwrap_or(0.0);
             RmstGain { years, gain: withheld.is_none().then(|| difference(treated, compared, lived)), withheld }
         });
+        let years: Vec<f64> = (0..=LAST_YEAR).map(f64::from).take_while(|&years| shown(years).is_none()).collect();
+        let alive_at = self.steps.alive_at(&self.steps.lifts(&with.applied, &self.assumptions), &years);
+        let curve = years.iter().zip(alive_at).map(|(&years, alive)| AliveAt { years, alive });
         let before = std::iter::once(&self.untreated).chain(&prefixes);
         let increments = with.applied.iter().zip(before.zip(&prefixes)).map(|(part, (before, after))| Increment {
             option: part.option.id.clone(),
@@ -109,6 +115,7 @@ impl<'a> Engine<'a> {
         Benefit {
             horizons: horizons.collect(),
             rmst: rmst.collect(),
+            curve: curve.collect(),
             increments: increments.collect(),
             options: ids(&with.applied),
             reference: ids(&without.applied),

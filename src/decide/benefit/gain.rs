@@ -17,6 +17,9 @@ pub struct Benefit {
     pub horizons: Vec<Horizon>,
     /// Mean years alive within 10 and 15 years.
     pub rmst: Vec<RmstGain>,
+    /// Alive under the plan at whole years, from 0 to the last that is shown; empty where nothing could be applied.
+    #[serde(default)]
+    pub curve: Vec<AliveAt>,
     /// What each option adds to those before it, from the baseline.
     pub increments: Vec<Increment>,
     /// The published numbers used.
@@ -64,6 +67,15 @@ pub enum NumberNeeded {
     ToTreat(Estimate),
     /// To harm: −1 / benefit.
     ToHarm(Estimate),
+}
+
+/// A point of a survival curve, by the estimate alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AliveAt {
+    /// Years since year 0 of the baseline.
+    pub years: f64,
+    /// Probability to be alive, 0 to 1.
+    pub alive: f64,
 }
 
 /// Gain in mean years alive.

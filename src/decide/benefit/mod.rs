@@ -20,7 +20,7 @@ mod tests;
 pub use assumptions::{Assumptions, Waning};
 pub use baseline::Baseline;
 pub use engine::Engine;
-pub use gain::{Benefit, Caveat, Gain, Horizon, Increment, NumberNeeded, RmstGain, UsedEffect};
+pub use gain::{AliveAt, Benefit, Caveat, Gain, Horizon, Increment, NumberNeeded, RmstGain, UsedEffect};
 pub use refusal::{Refusal, RefusalReason, Withheld};
 
 /// Years at which benefits are stated.

@@ -146,6 +146,29 @@ impl Steps {
         outcome
     }
 
+    /// Probability to be alive at ascending `years` within the grid under the lifts, by the estimate; exact within a step, where
+    /// the hazard is constant.
+    pub(super) fn alive_at(&self, lifts: &Lifts, years: &[f64]) -> Vec<f64> {
+        const ROUNDING: f64 = 1e-9;
+        let Some(hazards) = self.hazards.first() else { return Vec::new() };
+        let mut steps = hazards.iter().zip(&self.width);
+        let mut asked = years.iter().copied().peekable();
+        let mut found = Vec::with_capacity(years.len());
+        let (mut alive, mut start) = (1.0_f64, 0.0);
+        for run in &lifts.runs {
+            let (ratio_breast, ratio_other) = (run.ratios.breast.exp(), run.ratios.other.exp());
+            for ((breast, other), width) in steps.by_ref().take(run.n_steps) {
+                let both = breast * ratio_breast + other * ratio_other;
+                while let Some(year) = asked.next_if(|year| *year <= start + width + ROUNDING) {
+                    found.push(alive * (-both * ((year - start) / width).min(1.0)).exp());
+                }
+                alive *= (-both).exp();
+                start += width;
+            }
+        }
+        found
+    }
+
     /// Keeps what is asked for at the end of a step.
     fn record(&self, step: usize, alive: f64, breast_death: f64, lived: f64, outcome: &mut Outcome) {
         let slots = outcome.alive.iter_mut().zip(&mut outcome.breast_death).zip(&self.horizons);

@@ -3,7 +3,7 @@ use super::{at, open};
 const STEP: f64 = 16.0;
 const RADIUS: f64 = 5.6;
 
-/// A hundred women in ten rows of ten: `filled` of them (at most 100) solid, the others hollow.
+/// A hundred people in ten rows of ten: `filled` of them (at most 100) solid, the others hollow.
 #[must_use]
 pub fn icon_array(filled: u8, title: &str, description: &str) -> String {
     let filled = usize::from(filled.min(100));
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_always_a_hundred_women() {
+    fn there_are_always_a_hundred_people() {
         for filled in [0, 1, 42, 99, 100, 255] {
             let svg = icon_array(filled, "t", "d");
             assert_eq!(svg.matches("<circle").count(), 100);

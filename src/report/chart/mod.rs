@@ -1,23 +1,27 @@
-//! Inline SVG: intervals, forest plots, diverging bars and icon arrays; standalone files: step curves, ratios, lines.
+//! Inline SVG: intervals, forest plots, diverging and stacked bars, icon arrays, predicted curves; standalone files: step curves, ratios, lines.
 //!
 //! Lives here: geometry only, from values that the view already chose. Each chart is `role="img"` with a title and
 //! a description, has no `style` attribute (the page forbids them), and tells its marks apart by shape as well as
 //! by colour. May import `report::figure`. Deliberately absent: rounding, thresholds and prose.
 
 mod bars;
+mod fates;
 mod forest;
 mod icons;
 mod lines;
 mod plot;
 mod ratios;
 mod steps;
+mod survival;
 
 pub use bars::diverging_bar;
+pub use fates::{Part, PartKind, part_icons, part_mark, stacked_bar};
 pub use forest::{ForestRow, Layout, Mark, axis_strip, forest, interval_strip};
 pub use icons::icon_array;
 pub use lines::{LinePlot, Series, line_plot};
 pub use ratios::{RatioPlot, RatioRow, ratio_plot};
 pub use steps::{AtRiskRow, StepCurve, StepPlot, step_plot};
+pub use survival::{SurvivalChart, gain_chart, survival_chart};
 
 /// Escapes text for use inside SVG and attributes.
 fn escape(text: &str) -> String {

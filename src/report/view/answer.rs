@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::decision::DecisionView;
+use super::decision::{DecisionView, Fates, SurvivalView};
 use super::evidence::PerformanceRow;
 use super::options::{OptionRow, Withheld};
 use crate::report::figure::{Figure, IntervalFigure};
@@ -30,22 +30,45 @@ pub struct AnswerView {
     pub observed: Option<String>,
     /// Natural frequencies.
     pub frequency: Option<FrequencyView>,
+    /// Survival after surgery alone, where treatment starts with surgery and one line answers; `estimate` is then absent.
+    pub survival: Option<SurvivalAnswer>,
     /// Cautions that belong beside the number.
     pub cautions: Vec<String>,
 }
 
-/// The answer as 100 women.
+/// The answer as 100 patients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FrequencyView {
-    /// Women of 100 with pCR.
+    /// Patients of 100 with pCR.
     pub with_response: u8,
-    /// Women of 100 without pCR.
+    /// Patients of 100 without pCR.
     pub without_response: u8,
     /// Both frames and the interval, as a sentence.
     pub sentence: String,
 }
 
-/// Whether the model applies to her.
+impl FrequencyView {
+    pub(super) fn of(estimate: &IntervalFigure) -> Self {
+        Self {
+            with_response: words::with_response(estimate.estimate),
+            without_response: 100 - words::with_response(estimate.estimate),
+            sentence: words::frequencies(estimate),
+        }
+    }
+}
+
+/// Survival after surgery alone in one line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SurvivalAnswer {
+    /// Years after surgery.
+    pub years: f64,
+    /// Alive by then.
+    pub alive: IntervalFigure,
+    /// What becomes of 100.
+    pub fates: Fates,
+}
+
+/// Whether the model applies.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GateView {
     /// The verdict as a word for programs (`applies`, `caution`, `does_not_apply`).
@@ -56,13 +79,15 @@ pub struct GateView {
     pub sentence: &'static str,
     /// Every reason.
     pub reasons: Vec<String>,
+    /// What changes nothing but should be known.
+    pub notes: Vec<String>,
     /// Share of training patients nearer to the centre.
     pub distance: Option<Measure>,
-    /// Training patients of her subtype.
+    /// Training patients of the subtype.
     pub n_subtype: Option<Measure>,
     /// Share of inputs given.
     pub completeness: Measure,
-    /// How the leading model performed in her subtype; empty when not measured.
+    /// How the leading model performed in the patient's subtype; empty when not measured.
     pub performance: Vec<PerformanceMeasure>,
 }
 
@@ -103,14 +128,14 @@ impl GateView {
 pub(super) fn gate(assessment: &Assessment, performance: &[PerformanceRow]) -> GateView {
     let from = &assessment.applicability;
     let lead = assessment.models.first().map(|model| model.name.as_str());
-    let hers = performance.iter().find(|row| row.is_her_subtype && Some(row.model.as_str()) == lead);
+    let hers = performance.iter().find(|row| row.is_own_subtype && Some(row.model.as_str()) == lead);
     let auc = hers.and_then(|row| row.auc.clone()).map(|figure| PerformanceMeasure {
-        label: "AUC in her subtype",
+        label: "AUC in this subtype",
         figure,
         sentence: words::AUC,
     });
     let slope = hers.and_then(|row| row.calibration_slope.clone()).map(|figure| PerformanceMeasure {
-        label: "Calibration slope in her subtype",
+        label: "Calibration slope in this subtype",
         figure,
         sentence: words::SLOPE,
     });
@@ -119,13 +144,14 @@ pub(super) fn gate(assessment: &Assessment, performance: &[PerformanceRow]) -> G
         label: words::verdict(from.verdict),
         sentence: words::verdict_sentence(from.verdict),
         reasons: from.reasons.clone(),
+        notes: from.notes.clone(),
         distance: from.distance_percentile.filter(|share| (0.0..=1.0).contains(share)).map(|share| Measure {
             label: "Distance from the training data",
             figure: Figure::percent(share),
             sentence: words::distance(share),
         }),
         n_subtype: from.n_subtype.map(|n| Measure {
-            label: "Patients of her subtype",
+            label: "Patients of this subtype",
             figure: Figure::count(n, "patients"),
             sentence: words::subtype_count(n),
         }),
@@ -170,11 +196,8 @@ pub(super) fn answer(assessment: &Assessment, rows: &[OptionRow], withheld: With
         arm_sentence: Some(words::answer_arm(received, row.is_received)),
         reference_class: Some(words::reference_class(subtype, row.n_comparable.unwrap_or(0), n_training)),
         observed: row.observed_sentence.clone(),
-        frequency: Some(FrequencyView {
-            with_response: words::with_response(estimate.estimate),
-            without_response: 100 - words::with_response(estimate.estimate),
-            sentence: words::frequencies(&estimate),
-        }),
+        frequency: row.frequency.clone(),
+        survival: None,
         estimate: Some(estimate),
         cautions,
     }
@@ -185,14 +208,26 @@ pub(super) fn unclear(why: &str) -> AnswerView {
     none(why.to_owned())
 }
 
-/// The answer for a woman whose treatment starts with surgery: her outlook after it, or why no line answers.
+/// The answer for a patient whose treatment starts with surgery: her outlook after it, or why no line answers.
 pub(super) fn after_surgery(decision: &DecisionView) -> AnswerView {
-    let sentence = match (&decision.withheld_answer, decision.branches.as_slice()) {
-        (Some(why), _) => why.clone(),
-        (None, [only]) => only.outlook.first().cloned().unwrap_or_default(),
-        (None, _) => String::new(),
-    };
-    AnswerView { heading: words::SURGERY_FIRST, ..none(sentence) }
+    let absent = |why: String| AnswerView { heading: words::SURGERY_FIRST, ..none(why) };
+    match (&decision.withheld_answer, decision.branches.as_slice()) {
+        (Some(why), _) => absent(why.clone()),
+        (None, [only]) => match &only.survival {
+            Some(survival) => survival_answer(survival),
+            None => absent(only.outlook.first().cloned().unwrap_or_default()),
+        },
+        (None, _) => absent(words::SEVERAL_STATES.to_owned()),
+    }
+}
+
+fn survival_answer(from: &SurvivalView) -> AnswerView {
+    AnswerView {
+        heading: words::SURGERY_FIRST,
+        reference_class: Some(from.reference_class.clone()),
+        survival: Some(SurvivalAnswer { years: from.years, alive: from.alive.clone(), fates: from.alone }),
+        ..none(from.sentence.clone())
+    }
 }
 
 fn none(sentence: String) -> AnswerView {
@@ -207,6 +242,7 @@ fn none(sentence: String) -> AnswerView {
         reference_class: None,
         observed: None,
         frequency: None,
+        survival: None,
         cautions: Vec::new(),
     }
 }

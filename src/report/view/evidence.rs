@@ -87,8 +87,8 @@ pub struct PerformanceRow {
     pub model: String,
     /// Whom it was measured on.
     pub population: String,
-    /// True when the population is her receptor subtype.
-    pub is_her_subtype: bool,
+    /// True when the population is the patient's receptor subtype.
+    pub is_own_subtype: bool,
     /// Patients.
     pub n: usize,
     /// Patients with pCR.
@@ -232,7 +232,7 @@ pub(super) fn performance(assessment: &Assessment) -> Vec<PerformanceRow> {
         .map(|from| PerformanceRow {
             model: from.model.clone(),
             population: from.population.clone(),
-            is_her_subtype: assessment.subtype.is_some_and(|subtype| from.population.contains(subtype.as_str())),
+            is_own_subtype: assessment.subtype.is_some_and(|subtype| from.population.contains(subtype.as_str())),
             n: from.n,
             n_events: from.n_events,
             method: from.method.clone(),

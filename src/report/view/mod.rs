@@ -6,15 +6,17 @@
 mod answer;
 mod decision;
 mod evidence;
+mod glance;
 mod options;
 mod why;
 
-pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
+pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure, SurvivalAnswer};
 pub use decision::{
-    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, NeoadjuvantRow, PredictGain,
-    TestRow,
+    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, CurvePoint, DecisionView, Fates, ListedRow,
+    NeoadjuvantRow, OptionFates, OutlookRow, PredictGain, RmstAt, SurvivalGate, SurvivalView, TestRow, ValidationRow,
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
+pub use glance::{GlanceView, GroupGlance, StateCount};
 pub use options::{OptionRow, OtherEstimate, Withheld};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
 
@@ -67,15 +69,15 @@ pub struct ReportView {
     pub identity: Vec<Field>,
     /// The one-line answer, or why there is none.
     pub answer: AnswerView,
-    /// Whether the model applies to her.
+    /// Whether the model applies.
     pub applicability: GateView,
     /// What the outcome means.
     pub outcome: &'static str,
-    /// False for a woman whose treatment starts with surgery: the arms before surgery are not shown.
+    /// False for a patient whose treatment starts with surgery: the arms before surgery are not shown.
     pub arms_shown: bool,
     /// Why the arms stand in this order, and what followed all of them.
     pub order: String,
-    /// The arms that nobody of her subtype received, in one sentence.
+    /// The arms that nobody of the subtype received, in one sentence.
     pub not_given: Option<String>,
     /// One row per arm: the control first, then the order of the options file.
     pub options: Vec<OptionRow>,
@@ -89,6 +91,8 @@ pub struct ReportView {
     pub decision: Option<DecisionView>,
     /// What moved the estimate.
     pub why: WhyView,
+    /// What is known and what is missing, at a glance.
+    pub glance: GlanceView,
     /// Inputs by group.
     pub inputs: InputsView,
     /// One row per modality, always all of them.
@@ -123,6 +127,7 @@ impl ReportView {
         let lead = assessment.models.first();
         let arms_shown = assessment.decision.as_ref().is_none_or(|found| found.record.neoadjuvant != Some(false));
         let decision = assessment.decision.as_ref().map(decision::decision);
+        let has_survival = decision.iter().flat_map(|found| &found.branches).any(|branch| branch.survival.is_some());
         Self {
             schema: "regimen.report/1",
             synthetic: assessment.synthetic,
@@ -148,17 +153,18 @@ impl ReportView {
             other_models_sentence: options::other_models_sentence(&other_models, lead, withheld),
             other_models,
             decision,
-            why: why::why(assessment, &options),
+            why: if arms_shown { why::why(assessment, &options) } else { why::why_after_surgery() },
             options,
+            glance: glance::glance(assessment),
             inputs: evidence::inputs(assessment),
             imaging: evidence::imaging(assessment),
             imaging_sentence: evidence::imaging_sentence(lead),
             performance,
             performance_sentence: evidence::performance_sentence(assessment),
             limits: LimitsView {
-                intended_use: limits::INTENDED_USE,
+                intended_use: if arms_shown { limits::INTENDED_USE } else { limits::INTENDED_USE_AFTER_SURGERY },
                 not_for: limits::NOT_FOR.to_vec(),
-                limits: limits::LIMITS.to_vec(),
+                limits: limits_of(arms_shown, has_survival),
                 intervals: interval_sentence(lead),
             },
             sources: assessment.sources.clone(),
@@ -188,6 +194,13 @@ fn identity(assessment: &Assessment) -> Vec<Field> {
     }
     fields.push(Field { label: "Program", text: format!("regimen {}", assessment.regimen_version) });
     fields
+}
+
+/// The limits of the numbers that the page shows; those of the model of response also where the page shows none.
+fn limits_of(arms_shown: bool, has_survival: bool) -> Vec<&'static str> {
+    let survival: &[&str] = if has_survival { &limits::LIMITS_OF_SURVIVAL } else { &[] };
+    let response: &[&str] = if arms_shown || !has_survival { &limits::LIMITS } else { &[] };
+    response.iter().chain(survival).copied().collect()
 }
 
 fn interval_sentence(lead: Option<&ModelIdentity>) -> String {

@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use super::answer::FrequencyView;
 use crate::report::figure::IntervalFigure;
 use crate::report::words;
 use crate::study::{Assessment, ModelIdentity, OptionEstimate, Verdict};
@@ -59,22 +60,24 @@ pub struct OptionRow {
     pub is_answer: bool,
     /// The lead model's number.
     pub estimate: Option<IntervalFigure>,
+    /// The lead model's number as 100 patients, in both frames.
+    pub frequency: Option<FrequencyView>,
     /// Further models, one entry per model that gave a number for any arm.
     pub other_models: Vec<OtherEstimate>,
-    /// Observed rate in her subtype and this arm.
+    /// Observed rate in the subtype and this arm.
     pub observed: Option<IntervalFigure>,
     /// `18 of 42`.
     pub observed_count: Option<String>,
     /// The observed rate as a sentence.
     pub observed_sentence: Option<String>,
-    /// Training patients of her subtype in this arm; `None` when her subtype is unknown.
+    /// Training patients of the subtype in this arm; `None` when the subtype is unknown.
     pub n_comparable: Option<usize>,
     /// Why there is no number, or what weakens it; empty when nothing.
     pub reason: String,
 }
 
 impl OptionRow {
-    /// True for an arm that nobody of her subtype received: pages name it, without a row of its own.
+    /// True for an arm that nobody of the subtype received: pages name it, without a row of its own.
     #[must_use]
     pub fn not_given(&self) -> bool {
         self.n_comparable == Some(0) && self.estimate.is_none() && !self.is_received
@@ -92,7 +95,7 @@ pub(super) fn not_given(rows: &[OptionRow]) -> Option<String> {
     let labels: Vec<String> =
         rows.iter().filter(|row| row.not_given()).map(|row| words::in_sentence(&row.label)).collect();
     (!labels.is_empty())
-        .then(|| format!("Nobody of her receptor subtype received {}: no number can be given.", words::list(&labels)))
+        .then(|| format!("Nobody of this receptor subtype received {}: no number can be given.", words::list(&labels)))
 }
 
 pub(super) fn rows(assessment: &Assessment, withheld: Withheld) -> Vec<OptionRow> {
@@ -145,6 +148,7 @@ fn row(assessment: &Assessment, option: &OptionEstimate, withheld: Withheld, mod
         is_received: assessment.received.as_deref() == Some(option.id.as_str()),
         is_answer: estimate.is_some() && assessment.explained_option.as_deref() == Some(option.id.as_str()),
         reason: reason(option, withheld, estimate.is_some()),
+        frequency: estimate.as_ref().map(FrequencyView::of),
         estimate,
         other_models: others,
         observed_count: both.map(|(observed, _)| format!("{} of {}", observed.n_events, observed.n)),

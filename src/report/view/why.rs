@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::evidence::by_group;
 use super::options::OptionRow;
 use crate::report::figure::Figure;
-use crate::report::words;
+use crate::report::{survival_words, words};
 use crate::study::{Assessment, Contribution};
 
 /// Rows of a contribution group that are listed by name; smaller ones are added up in one row.
@@ -47,15 +47,14 @@ pub struct ContributionRow {
 }
 
 pub(super) fn why(assessment: &Assessment, rows: &[OptionRow]) -> WhyView {
-    let association = words::ASSOCIATION;
     let usable: Vec<&Contribution> = assessment.contributions.iter().filter(|each| each.logit.is_finite()).collect();
     let Some(row) = rows.iter().find(|row| row.is_answer) else {
         let sentence = "There is no estimate for this patient, so there is nothing to explain.".to_owned();
-        return WhyView { arm: None, sentence, sum_sentence: None, association, groups: Vec::new() };
+        return none(sentence);
     };
     if usable.is_empty() {
         let sentence = "The leading model lists no contributions.".to_owned();
-        return WhyView { arm: None, sentence, sum_sentence: None, association, groups: Vec::new() };
+        return none(sentence);
     }
     let total: f64 = usable.iter().map(|each| each.logit).sum();
     let sum_sentence = assessment.contribution_base.filter(|base| base.is_finite()).map(|base| {
@@ -72,9 +71,18 @@ pub(super) fn why(assessment: &Assessment, rows: &[OptionRow]) -> WhyView {
             words::in_sentence(&row.label)
         ),
         sum_sentence,
-        association,
+        association: words::ASSOCIATION,
         groups: contribution_groups(&usable),
     }
+}
+
+fn none(sentence: String) -> WhyView {
+    WhyView { arm: None, sentence, sum_sentence: None, association: words::ASSOCIATION, groups: Vec::new() }
+}
+
+/// Why nothing is listed where the page answers with survival after surgery.
+pub(super) fn why_after_surgery() -> WhyView {
+    none(survival_words::NO_PARTS.to_owned())
 }
 
 fn contribution_groups(usable: &[&Contribution]) -> Vec<ContributionGroup> {

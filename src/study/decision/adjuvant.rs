@@ -1,7 +1,8 @@
 use super::{
-    AdjuvantBranch, AdjuvantOption, DecisionEngine, HORIZONS, ListedOption, OutlookAt, SurvivalOutlook, predict,
+    AdjuvantBranch, AdjuvantOption, DecisionEngine, GroupObserved, HORIZONS, ListedOption, OutlookAt, SurvivalOutlook,
+    predict,
 };
-use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures};
+use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures, groups_before_treatment};
 use crate::decide::benefit::{Baseline, Engine, RefusalReason};
 use crate::decide::branches::{Assumption, Branch};
 use crate::decide::options::{Class, DecisionPoint, TimeZero, Truth};
@@ -10,6 +11,12 @@ use crate::decide::{CauseHazards, ClinicalRecord, Facts, Fates, Subgroup, Verdic
 use crate::stats::quantile;
 use crate::study::Error;
 use crate::terms::Estimate;
+
+/// Year of the validation shown.
+const VALIDATION_YEAR: f64 = 10.0;
+
+/// Years of the curve.
+const CURVE: [f64; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
 
 /// Why there is no absolute number when the record does not tell what comes first.
 const ORDER_UNKNOWN: &str = "the record does not tell whether surgery or treatment comes first";
@@ -72,13 +79,13 @@ pub(super) fn branch(
                 Column::Empty(Empty::ModelDoesNotApply { why: "the reference".to_owned() })
             }
             (None, Some(why)) => Column::Empty(Empty::ModelDoesNotApply { why: why.clone() }),
-            (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed to her".to_owned() }),
+            (None, None) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed".to_owned() }),
         };
         let of_predict = match listed.eligibility.overall {
             _ if option.class == Class::Surgery => absent_predict("the reference"),
             Truth::Met => predict::column(&predict, inputs.as_ref(), set, (&option.id, clock), &beside),
-            Truth::NotMet => absent_predict("the option is closed to her"),
-            Truth::Unknown => absent_predict("not known whether the option is open to her"),
+            Truth::NotMet => absent_predict("the option is closed"),
+            Truth::Unknown => absent_predict("not known whether the option is open"),
         };
         let sources = three_columns(option, &context.record, regimen, of_predict);
         options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, clock, benefit, sources });
@@ -98,6 +105,9 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         absent: None,
         raw: Vec::new(),
         recalibrated: Vec::new(),
+        curve: Vec::new(),
+        n_training: context.engine.baseline.as_ref().map(|opened| opened.manifest.n_training),
+        validation: validation(context),
         era: String::new(),
         imputed: Vec::new(),
     };
@@ -140,7 +150,7 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         (context.before_surgery.is_none(), ORDER_UNKNOWN),
         (
             context.before_surgery == Some(true),
-            "its women had surgery first: size and nodes before or after treatment are not theirs, and year 0 is another",
+            "its patients had surgery first: size and nodes before or after treatment are not theirs, and year 0 is another",
         ),
         (context.record.age_years.is_none(), "age is not recorded"),
         (context.record.er_positive().is_none(), "the oestrogen receptor is not recorded"),
@@ -154,14 +164,35 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
     let prediction = baseline.hazards(&context.record, context.expression)?;
     let raw: Vec<CauseHazards> = prediction.draws.iter().map(|draw| draw.raw.clone()).collect();
     let recalibrated: Vec<CauseHazards> = prediction.draws.iter().map(|draw| draw.recalibrated()).collect();
-    outlook.raw = at_horizons(&prediction.raw, &raw)?;
-    outlook.recalibrated = at_horizons(&prediction.recalibrated, &recalibrated)?;
+    outlook.raw = at_years(&prediction.raw, &raw, &HORIZONS)?;
+    outlook.recalibrated = at_years(&prediction.recalibrated, &recalibrated, &HORIZONS)?;
+    outlook.curve = at_years(&prediction.recalibrated, &recalibrated, &CURVE)?;
     outlook.imputed.clone_from(&prediction.imputed);
     Ok((outlook, Some(prediction)))
 }
 
-/// The fates without treatment at the years shown, with the spread of the draws as interval.
-fn at_horizons(point: &CauseHazards, draws: &[CauseHazards]) -> Result<Vec<OutlookAt>, Error> {
+/// How the model did in the groups of the record, at the year at which sources are compared.
+fn validation(context: &Context<'_>) -> Vec<GroupObserved> {
+    let names = groups_before_treatment(&context.record);
+    let groups = context.engine.baseline.iter().flat_map(|opened| &opened.evaluation.groups);
+    let own = groups.filter(|figures| names.contains(&figures.group));
+    let at = HORIZONS.iter().position(|&years| years == VALIDATION_YEAR);
+    own.filter_map(|figures| {
+        let found = figures.death.get(at?)?.as_ref()?;
+        Some(GroupObserved {
+            group: figures.group.clone(),
+            n: found.n_samples,
+            n_events: found.n_events,
+            expected: found.expected,
+            observed: found.observed,
+            observed_expected: found.observed_expected,
+        })
+    })
+    .collect()
+}
+
+/// The fates without treatment at `years`, with the spread of the draws as interval.
+fn at_years(point: &CauseHazards, draws: &[CauseHazards], years: &[f64]) -> Result<Vec<OutlookAt>, Error> {
     let untreated = |hazards: &CauseHazards| hazards.fates(|_| 0.0, |_| 0.0);
     let (point, draws) = (untreated(point), draws.iter().map(untreated).collect::<Vec<Fates>>());
     let estimate = |curve: &dyn Fn(&Fates) -> f64| -> Result<Estimate, Error> {
@@ -172,9 +203,9 @@ fn at_horizons(point: &CauseHazards, draws: &[CauseHazards]) -> Result<Vec<Outlo
         }
         Ok(Estimate { estimate, lower95: quantile(&values, 0.025)?, upper95: quantile(&values, 0.975)? })
     };
-    HORIZONS
-        .into_iter()
-        .map(|years| {
+    years
+        .iter()
+        .map(|&years| {
             Ok(OutlookAt {
                 years,
                 alive: estimate(&|fates| fates.alive_at(years))?,

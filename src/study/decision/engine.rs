@@ -58,8 +58,8 @@ impl DecisionEngine {
             adjuvant: OptionSet::load("adjuvant")?,
             neoadjuvant: OptionSet::load("neoadjuvant")?,
             evidence: ResponseEvidence::load()?,
-            baseline,
             population: PopulationRules::load("metabric-adjuvant")?,
+            baseline,
             assumptions,
         })
     }
@@ -132,7 +132,7 @@ fn neoadjuvant(listed: Listed<'_>, record: &ClinicalRecord, response: &Response)
     let option = listed.option;
     let arm = option.nearest_arm(record);
     let regimen = match (arm, listed.eligibility.overall) {
-        (_, Truth::NotMet) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed to her".to_owned() }),
+        (_, Truth::NotMet) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed".to_owned() }),
         (None, _) => Column::Empty(Empty::ModelDoesNotApply { why: "no arm of its trial comes near".to_owned() }),
         (Some(arm), _) => match response.of(&arm.id) {
             Some(estimate) => from_response(estimate, format!("{}, arm {}", response.model, arm.id)),

@@ -113,10 +113,36 @@ pub struct SurvivalOutlook {
     pub raw: Vec<OutlookAt>,
     /// Carried to the target year of the recalibration.
     pub recalibrated: Vec<OutlookAt>,
+    /// Recalibrated, at every whole year from 0 to 15: the curve.
+    #[serde(default)]
+    pub curve: Vec<OutlookAt>,
+    /// Patients on whom the model was fitted.
+    #[serde(default)]
+    pub n_training: Option<usize>,
+    /// How the model did in the groups to which the patient belongs, held out, at ten years.
+    #[serde(default)]
+    pub validation: Vec<GroupObserved>,
     /// What the recalibration rests on.
     pub era: String,
     /// Inputs that were not recorded and were filled from their conditional distribution.
     pub imputed: Vec<Input>,
+}
+
+/// Deaths of any cause by ten years in one group of the model's own cohort, held out, in its years of diagnosis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupObserved {
+    /// Group in words (`ER-positive`).
+    pub group: String,
+    /// Patients.
+    pub n: usize,
+    /// Deaths.
+    pub n_events: usize,
+    /// Mean predicted risk, 0 to 1.
+    pub expected: f64,
+    /// Observed risk, 0 to 1.
+    pub observed: f64,
+    /// Observed over expected: above 1, more died than predicted.
+    pub observed_expected: Estimate,
 }
 
 /// What becomes of a patient by a year.

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use super::listed::ListedRow;
+use super::survival::{SurvivalView, YEAR, survival};
 use crate::decide::benefit::{Horizon, NumberNeeded};
 use crate::decide::options::{Class, TimeZero, Truth};
 use crate::decide::sources::{Column, Conflict};
@@ -8,22 +9,27 @@ use crate::report::decision_words as words;
 use crate::report::figure::{IntervalFigure, percent_number};
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
 
-/// Year of the outlook after surgery alone.
-const YEAR: f64 = 10.0;
-
 /// Options under one set of assumed states.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BranchView {
     /// What is assumed; `None` where nothing is.
     pub heading: Option<String>,
-    /// Survival after surgery alone, one sentence per source.
+    /// Survival after surgery in every format; `None` where the model gives no number.
+    pub survival: Option<SurvivalView>,
+    /// What else is said of survival after surgery alone, one sentence per source.
     pub outlook: Vec<String>,
     /// What weakens it: assumed and imputed inputs, cautions.
     pub cautions: Vec<String>,
+    /// True when some option has a number; without any, pages list what is published only.
+    pub has_numbers: bool,
     /// Options that are open, or may be.
     pub rows: Vec<AdjuvantRow>,
+    /// How many of `rows` stand with the same words under an earlier branch.
+    pub n_repeated: usize,
     /// Options that are closed, each with the first rule that closes it.
     pub closed: Vec<String>,
+    /// The same by rule: (rule, labels).
+    pub closed_by: Vec<(String, String)>,
 }
 
 /// One option.
@@ -32,6 +38,8 @@ pub struct AdjuvantRow {
     /// Label, rules, rates and harms as published.
     #[serde(flatten)]
     pub listed: ListedRow,
+    /// True when the same row, word for word, stands under an earlier branch: a page need not print it again.
+    pub repeated: bool,
     /// What both sides of the comparison receive; empty when nothing.
     pub beside: String,
     /// Points of survival gained on the baseline of regimen, at 5, 10 and 15 years; empty where there is no number at all.
@@ -73,20 +81,11 @@ pub struct PredictGain {
 }
 
 pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
+    let survival = survival(from);
     let mut outlook = Vec::new();
     match (&from.survival.absent, at(&from.survival.recalibrated)) {
-        (None, Some(at)) => {
-            outlook.push(format!(
-                "regimen ({}), with half of the trend to 2017 that PREDICT assumes: after surgery alone {} of 100 women like her are alive at 10 years (95 % interval {} to {}); {} have died of breast cancer ({} to {}), {} of other causes.",
-                from.survival.model.as_deref().unwrap_or(""),
-                percent_number(at.alive.estimate),
-                percent_number(at.alive.lower95),
-                percent_number(at.alive.upper95),
-                percent_number(at.breast_death.estimate),
-                percent_number(at.breast_death.lower95),
-                percent_number(at.breast_death.upper95),
-                percent_number(at.other_death.estimate),
-            ));
+        (None, Some(_)) => {
+            outlook.extend(survival.as_ref().map(|survival| survival.sentence.clone()));
             if let Some(raw) = self::at(&from.survival.raw) {
                 outlook.push(format!(
                     "{}: {} of 100 alive ({} to {}).",
@@ -117,9 +116,6 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
         outlook.push(format!("{} alive at 10 years after surgery alone.", of_predict.join(", ")));
     }
     let mut cautions: Vec<String> = Vec::new();
-    let applicability = from.survival.applicability.iter().filter(|_| from.survival.absent.is_none());
-    let grave = |reason: &&crate::decide::Reason| reason.severity() > crate::decide::Severity::Note;
-    cautions.extend(applicability.flat_map(|found| &found.reasons).filter(grave).map(crate::study::sentence));
     if !from.survival.imputed.is_empty() {
         cautions.push(format!(
             "The survival model filled {} inputs that are not recorded; the interval holds that.",
@@ -133,12 +129,32 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
     let shown = |option: &&AdjuvantOption| option.listed.class != Class::Surgery;
     let (closed, open): (Vec<&AdjuvantOption>, Vec<&AdjuvantOption>) =
         from.options.iter().filter(shown).partition(|option| option.listed.eligibility.overall == Truth::NotMet);
+    let rows: Vec<AdjuvantRow> = open.into_iter().map(|option| row(option, &from.options)).collect();
     BranchView {
+        has_numbers: rows.iter().any(|row| !row.benefits.is_empty() || !row.predict.is_empty()),
+        n_repeated: 0,
         heading: words::branch(&from.receptors, from.response),
+        survival,
         outlook,
         cautions,
-        rows: open.into_iter().map(|option| row(option, &from.options)).collect(),
+        rows,
+        closed_by: closed_by(&closed),
         closed: closed.into_iter().map(closing_rule).collect(),
+    }
+}
+
+/// Marks the rows that stand word for word under an earlier branch.
+pub(super) fn mark_repeated(branches: &mut [BranchView]) {
+    for later in 1..branches.len() {
+        let (before, rest) = branches.split_at_mut(later);
+        let Some(branch) = rest.first_mut() else { continue };
+        for row in &mut branch.rows {
+            row.repeated = before.iter().flat_map(|branch| &branch.rows).any(|other| {
+                let shown = AdjuvantRow { repeated: other.repeated, ..row.clone() };
+                *other == shown
+            });
+        }
+        branch.n_repeated = branch.rows.iter().filter(|row| row.repeated).count();
     }
 }
 
@@ -146,13 +162,34 @@ fn at(outlook: &[OutlookAt]) -> Option<&OutlookAt> {
     outlook.iter().find(|at| at.years == YEAR)
 }
 
+/// The first rule that is not met; empty where none says so.
+fn unmet(option: &AdjuvantOption) -> String {
+    let rule = option.listed.eligibility.rules.iter().find(|rule| rule.truth == Truth::NotMet);
+    rule.map_or_else(String::new, |rule| format!("for {}; here: {}", rule.expected, rule.found))
+}
+
 /// The option with the first rule that is not met.
 fn closing_rule(option: &AdjuvantOption) -> String {
-    let rule = option.listed.eligibility.rules.iter().find(|rule| rule.truth == Truth::NotMet);
-    match rule {
-        Some(rule) => format!("{}: for {}; hers: {}.", option.listed.label, rule.expected, rule.found),
-        None => option.listed.label.clone(),
+    let rule = unmet(option);
+    if rule.is_empty() { option.listed.label.clone() } else { format!("{}: {rule}.", option.listed.label) }
+}
+
+/// Closed options by the rule that closes them, in order of first appearance.
+fn closed_by(closed: &[&AdjuvantOption]) -> Vec<(String, String)> {
+    let mut groups: Vec<(String, String)> = Vec::new();
+    for option in closed {
+        let rule = sentence_start(&unmet(option));
+        let label = option.listed.label.as_str();
+        match groups.iter_mut().find(|(known, _)| *known == rule) {
+            Some((_, labels)) => labels.push_str(&format!("; {label}")),
+            None => groups.push((rule, label.to_owned())),
+        }
     }
+    groups
+}
+
+fn sentence_start(words: &str) -> String {
+    words::sentence(words).trim_end_matches('.').to_owned()
 }
 
 /// One sentence per pair of sources and endpoint: the year at which they are furthest apart.
@@ -215,12 +252,8 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
     caveats.dedup();
     AdjuvantRow {
         listed: ListedRow::of(&option.listed),
-        beside: all
-            .iter()
-            .filter(|other| option.beside.contains(&other.listed.id))
-            .map(|other| other.listed.label.as_str())
-            .collect::<Vec<&str>>()
-            .join(", "),
+        repeated: false,
+        beside: beside(option, all),
         benefits: benefits(option),
         benefit_absent: match &option.sources.regimen {
             Column::Empty(why) => words::empty(why),
@@ -231,6 +264,12 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         caveats,
         conflicts: conflicts(&option.sources.conflicts),
     }
+}
+
+/// What both sides of the comparison receive; empty when nothing.
+pub(super) fn beside(option: &AdjuvantOption, all: &[AdjuvantOption]) -> String {
+    let given = all.iter().filter(|other| option.beside.contains(&other.listed.id));
+    given.map(|other| other.listed.label.as_str()).collect::<Vec<&str>>().join(", ")
 }
 
 /// The benefit at every horizon, empty where the option's effect could not be applied.
@@ -252,11 +291,11 @@ fn applied(option: &AdjuvantOption) -> bool {
 
 fn number_needed(number: NumberNeeded) -> String {
     let (what, number) = match number {
-        NumberNeeded::ToTreat(number) => ("treat", number),
-        NumberNeeded::ToHarm(number) => ("harm", number),
+        NumberNeeded::ToTreat(number) => ("NNT", number),
+        NumberNeeded::ToHarm(number) => ("NNH", number),
     };
     format!(
-        "number needed to {what} {:.0} ({:.0} to {:.0})",
+        "{what} {:.0} ({:.0} to {:.0})",
         number.estimate.abs(),
         number.lower95.abs().min(number.upper95.abs()),
         number.lower95.abs().max(number.upper95.abs())

@@ -66,7 +66,7 @@ pub(super) fn chain(from: &Chain) -> ChainView {
             .ratios
             .iter()
             .map(|shown| {
-                let of = if shown.of_subtype { "her subtype" } else { "all subtypes together" };
+                let of = if shown.of_subtype { "this subtype" } else { "all subtypes together" };
                 let ratio = &shown.ratio;
                 format!(
                     "Events with response against residual disease, {of}: hazard ratio {} ({} to {}). {}",

@@ -19,6 +19,10 @@ pub struct ListedRow {
     pub note: String,
     /// Whether it is open, and what is missing to say so.
     pub eligibility: String,
+    /// Whether it is open, in a few words.
+    pub open: &'static str,
+    /// What is missing to say so; empty when nothing.
+    pub needs: String,
     /// The trial's own rates, one sentence per endpoint.
     pub trial: Vec<String>,
     /// Published ratios, one sentence per effect.
@@ -28,6 +32,12 @@ pub struct ListedRow {
 }
 
 impl ListedRow {
+    /// `good` or `warning`, for the style sheet.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        if self.needs.is_empty() { "good" } else { "warning" }
+    }
+
     pub(super) fn of(listed: &ListedOption) -> Self {
         let unknown: Vec<String> = listed
             .eligibility
@@ -42,6 +52,8 @@ impl ListedRow {
             label: listed.label.clone(),
             standing: standing(&listed.standing),
             note: listed.note.clone(),
+            open: overall,
+            needs: if unknown.is_empty() { String::new() } else { format!("Needs {}.", unknown.join("; ")) },
             eligibility: match unknown.is_empty() {
                 true => format!("{overall}."),
                 false => format!("{overall}: needs {}.", unknown.join("; ")),

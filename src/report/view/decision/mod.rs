@@ -1,12 +1,16 @@
 mod adjuvant;
 mod chain;
+mod fates;
 mod listed;
+mod survival;
 
 use serde::Serialize;
 
 pub use adjuvant::{AdjuvantRow, BenefitAt, BranchView, PredictGain};
 pub use chain::{ChainBranch, ChainView};
+pub use fates::Fates;
 pub use listed::ListedRow;
+pub use survival::{CurvePoint, OptionFates, OutlookRow, RmstAt, SurvivalGate, SurvivalView, ValidationRow};
 
 use crate::decide::review::Severity;
 use crate::decide::sources::Column;
@@ -29,6 +33,12 @@ pub struct DecisionView {
     pub predict_note: &'static str,
     /// Options before surgery that are open, or may be; empty where surgery comes or came first.
     pub neoadjuvant: Vec<NeoadjuvantRow>,
+    /// Whether the survival model applies; `None` where there is none.
+    pub survival_gate: Option<SurvivalGate>,
+    /// True when some option of some branch has a number.
+    pub has_numbers: bool,
+    /// How the survival model did, held out, in the groups to which the patient belongs.
+    pub validation: Vec<ValidationRow>,
     /// One entry per branch.
     pub branches: Vec<BranchView>,
     /// From response to survival.
@@ -73,6 +83,9 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         Severity::Refuse => "Refused",
         Severity::Flag => "To be checked",
     };
+    let mut branches: Vec<BranchView> = from.adjuvant.iter().map(adjuvant::branch).collect();
+    adjuvant::mark_repeated(&mut branches);
+    let has_numbers = branches.iter().any(|branch| branch.has_numbers);
     DecisionView {
         findings: from
             .findings
@@ -84,7 +97,7 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
             })
             .collect(),
         withheld_answer: words::withheld_answer(&from.one_line_answer),
-        introduction: words::ADJUVANT,
+        introduction: if has_numbers { words::ADJUVANT } else { words::PUBLISHED_ONLY },
         assumptions: format!(
             "{} {}",
             words::waning(from.assumptions.waning),
@@ -92,7 +105,10 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         ),
         predict_note: words::PREDICT,
         neoadjuvant: from.neoadjuvant.iter().filter_map(neoadjuvant).collect(),
-        branches: from.adjuvant.iter().map(adjuvant::branch).collect(),
+        survival_gate: SurvivalGate::of(&from.adjuvant),
+        has_numbers,
+        validation: survival::validation(&from.adjuvant),
+        branches,
         chain: from.chain.as_ref().map(chain::chain),
         tests: from.missing_tests.iter().map(test).collect(),
         tests_sentence: words::TESTS,
