@@ -1,0 +1,6 @@
+//! What an attacker tries, and what people do, against every route of the application.
+
+mod forms;
+mod people;
+mod rights;
+mod sessions;
