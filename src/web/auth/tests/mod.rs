@@ -2,5 +2,6 @@
 
 mod forms;
 mod people;
+mod provider;
 mod rights;
 mod sessions;
