@@ -39,9 +39,13 @@ impl Database {
         })
     }
 
-    /// The key, made when there is none.
+    /// The key; made when there is none, unless a SQLite database is there already: a second key would make its log one of
+    /// two halves.
     pub(crate) fn key(&self) -> Result<AuditKey, CliError> {
-        Ok(AuditKey::read_or_create(&self.key_path())?)
+        let path = self.key_path();
+        let begun =
+            sqlite_path(&self.database).is_some_and(|file| std::fs::metadata(file).is_ok_and(|found| found.len() > 0));
+        if begun { Ok(AuditKey::read(&path)?) } else { Ok(AuditKey::read_or_create(&path)?) }
     }
 
     /// Runs `work` on the opened store.
