@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use actix_web::http::StatusCode;
 use openidconnect::reqwest;
@@ -20,6 +20,8 @@ const BACK: &str = "http://127.0.0.1:8080/sign-in/provider/back";
 struct Running {
     child: Child,
     issuer: String,
+    /// Kept open: the provider warns on it, and dies of a closed one.
+    _said: BufReader<ChildStdout>,
 }
 
 impl Drop for Running {
@@ -47,10 +49,10 @@ fn provider(test: &str) -> Option<Running> {
         println!("skipped: {test}: node is not there");
         return None;
     };
-    let mut issuer = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
+    let (mut issuer, mut said) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+    said.read_line(&mut issuer).unwrap();
     assert!(issuer.starts_with("http://127.0.0.1:"), "the provider starts");
-    Some(Running { child, issuer: issuer.trim().to_owned() })
+    Some(Running { child, issuer: issuer.trim().to_owned(), _said: said })
 }
 
 fn settings(issuer: &str) -> Settings {
