@@ -119,7 +119,9 @@ async fn oversized_bodies_other_types_and_missing_fields_are_refused() {
 #[actix_web::test]
 async fn a_demonstration_needs_no_sign_in_but_a_token_and_has_no_password() {
     let mut browser = Browser::new(demonstration().await);
-    assert_eq!(browser.get("/").await.status, StatusCode::OK);
+    let page = browser.get("/").await;
+    assert!(page.status == StatusCode::OK && page.body.contains("Demonstration: signed in without a password"));
+    assert!(!page.body.contains("/sign-out"), "there is nothing to sign out of");
     assert_eq!(browser.get("/password").await.status, StatusCode::NOT_FOUND);
     assert_eq!(browser.get("/people").await.status, StatusCode::FORBIDDEN);
     assert_eq!(browser.post("/sign-out", &[]).await.status, StatusCode::FORBIDDEN, "a page of ours never sent a token");

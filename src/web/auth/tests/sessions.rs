@@ -1,5 +1,6 @@
 use actix_web::http::StatusCode;
 
+use crate::report::fixtures::normal;
 use crate::store::{Role, Store};
 use crate::web::Security;
 use crate::web::browser::{Browser, PASSWORD, add, site, stores};
@@ -28,7 +29,18 @@ async fn whoever_signs_in_sees_the_list_and_comes_back_to_the_page_asked_for() {
         let reply = browser.post("/sign-in", &fields).await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER);
         assert_eq!(reply.header("location"), "/patients/P-0123456789AB");
-        assert_eq!(browser.get("/").await.status, StatusCode::OK);
+        for path in
+            ["/", "/patients/P-0123456789AB"].map(|path| path.replace("P-0123456789AB", normal().pseudonym.as_str()))
+        {
+            let page = browser.get(&path).await;
+            assert_eq!(page.status, StatusCode::OK, "{path}");
+            let before_main = page.body.split("<main").next().unwrap().to_owned();
+            assert!(
+                before_main.contains("aria-label=\"Main\"") && before_main.contains("action=\"/sign-out\""),
+                "{path}"
+            );
+            assert!(!before_main.contains("href=\"/people\""), "{path}");
+        }
         assert_eq!(browser.get("/sign-in").await.status, StatusCode::SEE_OTHER, "signed in already");
     }
 }
