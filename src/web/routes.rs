@@ -1,9 +1,10 @@
 //! Every URL of the application, in one table.
 
-use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
 
-use super::pages;
+use super::{Error, audit_page, auth, pages, people};
+use crate::store::{Right, Role};
 
 /// The list of patients.
 pub const INDEX: &str = "/";
@@ -13,15 +14,55 @@ pub const REPORT: &str = "/patients/{pseudonym:[^/.]+}";
 pub const REPORT_JSON: &str = "/patients/{pseudonym:[^/.]+}.json";
 /// Whether the server is alive.
 pub const HEALTH: &str = "/healthz";
+/// Whether the server can answer: the database does.
+pub const READY: &str = "/readyz";
+/// The tumour board.
+pub const BOARD: &str = "/board";
+/// The pages about models.
+pub const MODELS: &str = "/models";
+/// The sign-in page.
+pub const SIGN_IN: &str = "/sign-in";
+/// Ends the session.
+pub const SIGN_OUT: &str = "/sign-out";
+/// The first administrator.
+pub const SETUP: &str = "/setup";
+/// The own password.
+pub const PASSWORD: &str = "/password";
+/// The people.
+pub const PEOPLE: &str = "/people";
+/// The audit log.
+pub const AUDIT: &str = "/audit";
 
-/// Mounts every route; all answer GET and HEAD, and everything else is a page of its own.
+/// Begins a sign-in by the identity provider.
+pub const OIDC_BEGIN: &str = "/sign-in/provider";
+/// Links the own account to the identity provider.
+pub const OIDC_LINK: &str = "/password/provider";
+/// Where the identity provider sends the browser back to.
+pub const OIDC_BACK: &str = "/sign-in/provider/back";
+/// One person.
+pub const PERSON: &str = "/people/{id:[0-9a-f]+}";
+
+/// Mounts every route; every other method and address is a page of its own.
 pub(super) fn mount(config: &mut ServiceConfig) {
     config
+        .app_data(web::FormConfig::default().limit(auth::FORM_BYTES))
+        .app_data(web::PayloadConfig::default().limit(auth::FORM_BYTES))
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
         .service(resource(HEALTH).get(pages::health).head(pages::health))
+        .service(resource(READY).get(pages::ready).head(pages::ready))
+        .configure(auth::mount)
+        .service(form(PEOPLE).get(people::list).head(people::list).post(people::add))
+        .service(form(PERSON).get(people::show).head(people::show).post(people::change))
+        .service(resource(AUDIT).get(audit_page::list).head(audit_page::list))
         .default_service(web::to(pages::not_found));
+}
+
+/// The path of a person.
+#[must_use]
+pub fn person_path(id: &str) -> String {
+    format!("/people/{id}")
 }
 
 /// The path of a report.
@@ -36,6 +77,17 @@ pub fn report_json_path(pseudonym: &str) -> String {
     format!("/patients/{pseudonym}.json")
 }
 
+/// Where somebody of this role begins who may not read patients.
+pub(super) fn first_page(role: Role) -> &'static str {
+    if role.has(Right::ReadPatients) {
+        INDEX
+    } else if role.has(Right::ManagePeople) {
+        PEOPLE
+    } else {
+        MODELS
+    }
+}
+
 /// True for text in the shape of a pseudonym: `P-` and 12 upper-case hex digits.
 #[must_use]
 pub fn is_pseudonym(text: &str) -> bool {
@@ -44,14 +96,66 @@ pub fn is_pseudonym(text: &str) -> bool {
     })
 }
 
-/// A resource whose other methods are answered by a page.
-fn resource(path: &str) -> Resource {
-    web::resource(path.to_owned()).default_service(web::to(pages::method_not_allowed))
+/// True for the path of a page of this server, in characters that need no escaping; `//host` and `/\\host` are none.
+#[must_use]
+pub fn is_own_path(text: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~%?&=+,".contains(&byte);
+    text.len() <= 512 && text.starts_with('/') && !text.starts_with("//") && text.bytes().all(fine)
+}
+
+/// An own path as the value of a query parameter.
+pub(super) fn escaped(path: &str) -> String {
+    path.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('=', "%3D").replace('?', "%3F")
+}
+
+/// A page that is read; other methods are answered by a page.
+pub(super) fn resource(path: &str) -> Resource {
+    answering(path, "GET, HEAD")
+}
+
+/// A page with a form that is sent to the same address.
+pub(super) fn form(path: &str) -> Resource {
+    answering(path, "GET, HEAD, POST")
+}
+
+/// An address that takes forms only.
+pub(super) fn action(path: &str) -> Resource {
+    answering(path, "POST")
+}
+
+fn answering(path: &str, allow: &'static str) -> Resource {
+    let other = move || async move { Err::<HttpResponse, Error>(Error::Method { allow }) };
+    web::resource(path.to_owned()).default_service(web::to(other))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_paths_of_this_server_are_own() {
+        for good in ["/", "/patients/P-0123456789AB", "/board?state=new&page=2", "/audit?action=signed-in"] {
+            assert!(is_own_path(good), "{good}");
+        }
+        for bad in [
+            "",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\tevil",
+            "/a\r\nSet-Cookie: x=y",
+            "/é",
+            "/a b",
+            "/@evil.example",
+            "evil.example/",
+            "/a#b",
+            "/<script>",
+        ] {
+            assert!(!is_own_path(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn only_pseudonyms_have_the_shape_of_one() {
