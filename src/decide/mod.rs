@@ -29,7 +29,7 @@ pub mod review;
 pub mod sources;
 
 pub use applicability::{
-    Applicability, Contradiction, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule, PopulationRules,
+    Applicability, ColumnShift, Contradiction, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule, PopulationRules,
     Reason, Reference, Severity, Subgroup, Verdict,
 };
 pub use column_scale::ColumnScale;

@@ -13,6 +13,7 @@ mod html;
 mod index;
 mod json;
 pub mod limits;
+pub mod model;
 mod page;
 pub mod view;
 pub mod words;

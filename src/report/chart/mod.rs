@@ -20,7 +20,7 @@ pub use ratios::{RatioPlot, RatioRow, ratio_plot};
 pub use steps::{AtRiskRow, StepCurve, StepPlot, step_plot};
 
 /// Escapes text for use inside SVG and attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
