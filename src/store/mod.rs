@@ -16,6 +16,7 @@ mod people;
 mod random;
 mod role;
 mod sessions;
+mod tokens;
 
 pub use action::Action;
 pub use audit::{AuditKey, AuditPlace};
@@ -27,6 +28,7 @@ pub use people::{Account, NewPerson, Person};
 pub use random::new_secret;
 pub use role::{Right, Role};
 pub use sessions::{ABSOLUTE_MS, IDLE_MS, Session};
+pub use tokens::{ApiToken, MAX_TOKEN_DAYS};
 
 pub(in crate::store) use clock::now_ms;
 pub(in crate::store) use random::new_id;

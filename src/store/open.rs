@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Transaction};
 
-use super::audit::AuditKey;
+use super::audit::{AuditKey, Batch};
 use super::random::random_bytes;
 use super::{Error, migrate, now_ms};
 
@@ -31,6 +31,7 @@ pub struct Store {
     pub(in crate::store) pool: AnyPool,
     pub(in crate::store) backend: Backend,
     pub(in crate::store) audit_key: AuditKey,
+    pub(in crate::store) batch: Arc<Batch>,
     /// Milliseconds added to the clock; tests move it instead of sleeping.
     shift_ms: Arc<AtomicI64>,
 }
@@ -75,7 +76,7 @@ impl Store {
             .connect(&address)
             .await
             .map_err(|source| Error::Open { source })?;
-        let store = Self { pool, backend, audit_key, shift_ms: Arc::default() };
+        let store = Self { pool, backend, audit_key, batch: Arc::default(), shift_ms: Arc::default() };
         let mut tx = store.write().await?;
         migrate::migrate(&mut tx, backend).await?;
         tx.commit().await?;

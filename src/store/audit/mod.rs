@@ -1,5 +1,6 @@
 //! The append-only audit log: who did what, when, in a chain of keyed hashes.
 
+mod batch;
 mod chain;
 mod key;
 
@@ -8,6 +9,7 @@ use sqlx::{Any, Transaction};
 
 use super::{Action, Error, Person, Store};
 
+pub(in crate::store) use batch::Batch;
 pub use chain::GENESIS;
 pub use key::AuditKey;
 
@@ -78,7 +80,8 @@ pub(in crate::store) async fn append(
 }
 
 impl Store {
-    /// Appends an entry on its own and returns its place once it is on the disk.
+    /// Appends an entry that belongs to no change of the database, and returns its place once it is on the disk; entries
+    /// that arrive together share one commit.
     ///
     /// # Errors
     /// [`Error::Database`] when the database refuses; then nothing may be shown.
@@ -89,9 +92,6 @@ impl Store {
         subject: Option<&str>,
         detail: &Value,
     ) -> Result<AuditPlace, Error> {
-        let mut tx = self.write().await?;
-        let place = append(self, &mut tx, Entry { who, action, subject, detail }).await?;
-        tx.commit().await?;
-        Ok(place)
+        batch::append_shared(self, who, action, subject, detail).await
     }
 }
