@@ -16,6 +16,11 @@ const MIGRATIONS: &[Migration] = &[Migration {
     both: include_str!("migrations/0001_accounts.sql"),
     sqlite: include_str!("migrations/0001_accounts_sqlite.sql"),
     postgres: include_str!("migrations/0001_accounts_postgres.sql"),
+}, Migration {
+    version: 3,
+    both: include_str!("migrations/0003_tokens.sql"),
+    sqlite: "",
+    postgres: "",
 }];
 
 /// The first statement of every run: `FOR UPDATE` is not needed, since the transaction holds the write lock.

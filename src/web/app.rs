@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::report::{IndexEntry, IndexMeta, ReportView};
+use super::services::{Running, Services};
 use crate::store::{Person, Store};
 
 /// Whatever stopped a source; it goes to the log and never to a page.
@@ -29,6 +30,13 @@ pub trait ReportSource: Send + Sync {
     /// # Errors
     /// Whatever stopped the source.
     fn report(&self, pseudonym: &str) -> Result<Option<ReportView>, SourceError>;
+
+    /// The pseudonym of a patient whom a clinical system calls `clinical_id`; `None` where such ids mean nothing here. It
+    /// may be the pseudonym of nobody: ask for the report.
+    fn pseudonym(&self, clinical_id: &str) -> Option<String> {
+        let _ = clinical_id;
+        None
+    }
 }
 
 /// How the server is reached, and who may pass without a password.
@@ -50,13 +58,14 @@ pub struct App {
     source: Arc<dyn ReportSource + Send + Sync>,
     store: Store,
     security: Arc<Security>,
+    services: Arc<Running>,
 }
 
 impl App {
     /// An application over `source` and `store`, on loopback only.
     #[must_use]
     pub fn new(source: Arc<dyn ReportSource + Send + Sync>, store: Store) -> Self {
-        Self { source, store, security: Arc::default() }
+        Self { source, store, security: Arc::default(), services: Arc::new(Running::new(Services::default())) }
     }
 
     /// The application reached as `security` says.
@@ -64,6 +73,18 @@ impl App {
     pub fn with_security(mut self, security: Security) -> Self {
         self.security = Arc::new(security);
         self
+    }
+
+    /// The application with models, operation and programs as `services` says.
+    #[must_use]
+    pub fn with_services(mut self, services: Services) -> Self {
+        self.services = Arc::new(Running::new(services));
+        self
+    }
+
+    /// Models, operation and programs.
+    pub(super) fn services(&self) -> &Running {
+        &self.services
     }
 
     /// The source, to be moved onto a blocking thread.

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
-use actix_web::http::StatusCode;
 use actix_web::error::UrlencodedError;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
@@ -58,6 +58,22 @@ pub enum Error {
     /// A page could not be written.
     #[error("a page could not be written")]
     Report(#[from] crate::report::Error),
+    /// A body that did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Slow,
+    /// A temporary file could not be written.
+    #[error("a temporary file could not be written")]
+    Scratch {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Model files that are missing or changed since the server started.
+    #[error("{n_files} model files are missing or have changed")]
+    ModelsChanged {
+        /// How many.
+        n_files: usize,
+    },
     /// A blocking task was cancelled or panicked.
     #[error("the task was cut off")]
     Cut,
@@ -126,6 +142,11 @@ impl Error {
             Self::Forged => (
                 "The form was not accepted",
                 "It was not sent from a page of this session, or the session has ended. Open the page again and repeat what you entered.".to_owned(),
+            ),
+            Self::Slow => ("The form took too long to arrive", "Try again.".to_owned()),
+            Self::ModelsChanged { .. } => (
+                "A model file is missing or has changed",
+                "Reports are withheld until the model files are again those that this server was started with. They come back by themselves: nothing need be restarted.".to_owned(),
             ),
             Self::NoSession | Self::SignInFirst { .. } => ("Sign in first", "This address answers signed-in people only.".to_owned()),
             Self::MustChange => ("Choose a password first", "The initial password is good for one sign-in.".to_owned()),
@@ -207,6 +228,8 @@ impl ResponseError for Error {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Forbidden { .. } | Self::Forged => StatusCode::FORBIDDEN,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::ModelsChanged { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignInFirst { .. } | Self::MustChange => StatusCode::SEE_OTHER,
             Self::NoSession => StatusCode::UNAUTHORIZED,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,

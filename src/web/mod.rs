@@ -4,20 +4,28 @@
 //! errors. May import terms, study, report and store; actix and openidconnect enter only here. Deliberately absent:
 //! every computation on a patient, and SQL.
 
+pub mod api;
 mod app;
 pub mod auth;
+pub mod cds;
 mod error;
 mod guard;
 mod headers;
 pub mod layout;
+mod models;
+mod operations;
 mod pages;
+mod rendered;
 pub mod routes;
 mod serve;
+mod services;
+mod tokens;
 
 pub use app::{App, IndexPage, ReportSource, Security, SourceError};
 pub use error::Error;
 pub use headers::content_security_policy;
 pub use serve::{serve, serve_with};
+pub use services::Services;
 
 #[cfg(test)]
 mod tests;

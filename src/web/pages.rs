@@ -4,10 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::app::{App, IndexPage};
 use super::headers::request_id;
 use super::{Error, routes};
-use crate::report::{self, Links, ReportView};
+use super::auth::SignedIn;
+use super::rendered::{self, Form};
+use crate::report;
+use crate::store::{Action, Right};
 
 const HTML: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "text/html; charset=utf-8");
-const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
 
 /// The list of patients.
 pub(super) async fn index(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
@@ -23,28 +25,36 @@ pub(super) async fn index(request: HttpRequest, app: web::Data<App>) -> HttpResp
 }
 
 /// One report as HTML.
-pub(super) async fn report(request: HttpRequest, app: web::Data<App>, pseudonym: web::Path<String>) -> HttpResponse {
-    let made = view(&app, pseudonym.into_inner(), |view| {
-        let links =
-            Links { index: Some(routes::INDEX.to_owned()), json: Some(routes::report_json_path(&view.pseudonym)) };
-        Ok(report::html_linked(view, &links)?)
-    });
-    answer(&request, HTML, made.await)
+pub(super) async fn report(
+    signed_in: SignedIn,
+    request: HttpRequest,
+    app: web::Data<App>,
+    pseudonym: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    shown(&signed_in, &request, &app, &pseudonym, Form::Html).await
 }
 
 /// The same report as JSON.
 pub(super) async fn report_json(
+    signed_in: SignedIn,
     request: HttpRequest,
     app: web::Data<App>,
     pseudonym: web::Path<String>,
-) -> HttpResponse {
-    let made = view(&app, pseudonym.into_inner(), |view| Ok(report::json(view)));
-    answer(&request, JSON, made.await)
+) -> Result<HttpResponse, Error> {
+    shown(&signed_in, &request, &app, &pseudonym, Form::Json).await
 }
 
-/// Whether the server is alive.
-pub(super) async fn health() -> HttpResponse {
-    HttpResponse::Ok().insert_header(JSON).body("{\"status\":\"ok\"}\n")
+async fn shown(
+    signed_in: &SignedIn,
+    request: &HttpRequest,
+    app: &App,
+    pseudonym: &str,
+    form: Form,
+) -> Result<HttpResponse, Error> {
+    signed_in.require(Right::ReadPatients)?;
+    let found = rendered::of(app, pseudonym, form).await?;
+    app.store().audit(Some(&signed_in.person), Action::ViewedReport, Some(pseudonym), &serde_json::json!({})).await?;
+    Ok(found.answer(request))
 }
 
 /// Every address that is not a route.
@@ -55,22 +65,6 @@ pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
 /// Every route asked for with another method.
 pub(super) async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
     answer(&request, HTML, Err(Error::Method))
-}
-
-async fn view(
-    app: &App,
-    pseudonym: String,
-    print: impl FnOnce(&ReportView) -> Result<String, Error> + Send + 'static,
-) -> Result<String, Error> {
-    if !routes::is_pseudonym(&pseudonym) {
-        return Err(Error::NotFound);
-    }
-    let source = app.source();
-    blocking(move || {
-        let view = source.report(&pseudonym).map_err(|source| Error::Source { source })?.ok_or(Error::NotFound)?;
-        print(&view)
-    })
-    .await
 }
 
 async fn blocking(work: impl FnOnce() -> Result<String, Error> + Send + 'static) -> Result<String, Error> {

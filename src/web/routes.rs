@@ -3,7 +3,7 @@
 use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 
-use super::pages;
+use super::{api, cds, models, operations, pages, tokens};
 
 /// The list of patients.
 pub const INDEX: &str = "/";
@@ -38,7 +38,11 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
-        .service(resource(HEALTH).get(pages::health).head(pages::health))
+        .configure(operations::mount)
+        .configure(api::mount)
+        .configure(cds::mount)
+        .configure(models::mount)
+        .configure(tokens::mount)
         .default_service(web::to(pages::not_found));
 }
 
@@ -89,8 +93,20 @@ mod tests {
             assert!(is_own_path(good), "{good}");
         }
         for bad in [
-            "", "//evil.example", "///evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)",
-            "/\tevil", "/a\r\nSet-Cookie: x=y", "/é", "/a b", "/@evil.example", "evil.example/", "/a#b", "/<script>",
+            "",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\tevil",
+            "/a\r\nSet-Cookie: x=y",
+            "/é",
+            "/a b",
+            "/@evil.example",
+            "evil.example/",
+            "/a#b",
+            "/<script>",
         ] {
             assert!(!is_own_path(bad), "{bad}");
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use actix_web::{HttpServer, middleware, rt, web};
 
-use super::{App, Error, guard, headers, routes};
+use super::{App, Error, guard, headers, operations, routes};
 
 /// Seconds that running requests get to finish when the server is told to stop.
 const SHUTDOWN_SECONDS: u64 = 5;
@@ -30,11 +30,16 @@ pub fn serve_with(app: App, bind: SocketAddr, ready: impl FnOnce(SocketAddr)) ->
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(data.clone())
+                .wrap(middleware::from_fn(operations::bounded))
                 .wrap(middleware::from_fn(headers::around))
+                .wrap(middleware::from_fn(operations::measured))
                 .configure(routes::mount)
         })
         .workers(2)
         .client_request_timeout(Duration::from_secs(10))
+        .client_disconnect_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(75))
+        .max_connections(4096)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .bind(bind)
         .map_err(|source| Error::Bind { bind, source })?;

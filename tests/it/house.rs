@@ -26,16 +26,18 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 23] = [
+    ("utoipa", &["web"]),
+    ("prometheus", &["web"]),
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
-    ("flate2", &["imaging"]),
+    ("flate2", &["imaging", "web"]),
     ("candle", &["embed"]),
     ("gemm", &["embed"]),
     ("pulp", &["embed"]),
     ("half", &["embed"]),
     ("safetensors", &["embed"]),
-    ("base64", &["study"]),
+    ("base64", &["study", "web"]),
     ("polars", &["tables", "genomics", "fusion", "study"]),
     ("arrow", &["tables"]),
     ("parquet", &["tables"]),

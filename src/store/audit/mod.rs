@@ -3,6 +3,8 @@
 mod batch;
 mod chain;
 mod key;
+mod read;
+mod verify;
 
 use serde_json::Value;
 use sqlx::{Any, Transaction};
@@ -12,6 +14,8 @@ use super::{Action, Error, Person, Store};
 pub(in crate::store) use batch::Batch;
 pub use chain::GENESIS;
 pub use key::AuditKey;
+pub use read::{AuditFilter, AuditLine};
+pub use verify::{Damage, Verified};
 
 /// Where an entry stands in the chain; printed as an anchor `seq:hash`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,6 +46,7 @@ pub const LAUNCH: &str = "/launch";
 pub(super) fn mount(config: &mut ServiceConfig) {
     let resource = |path: &str| {
         web::resource(path.to_owned())
+            .app_data(web::PayloadConfig::new(1 << 20))
             .route(web::method(Method::OPTIONS).to(preflight))
             .default_service(web::to(other_method))
     };
