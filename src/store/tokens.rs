@@ -98,7 +98,8 @@ impl Store {
         .bind(self.now_ms())
         .fetch_all(&self.pool)
         .await?;
-        let token = |(id, label, created_ms, expires_ms, used_ms)| ApiToken { id, label, created_ms, expires_ms, used_ms };
+        let token =
+            |(id, label, created_ms, expires_ms, used_ms)| ApiToken { id, label, created_ms, expires_ms, used_ms };
         Ok(rows.into_iter().map(token).collect())
     }
 

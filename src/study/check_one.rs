@@ -66,9 +66,13 @@ impl FileCheck {
     /// # Errors
     /// [`Error::Unsupported`] when the definition has no such table, otherwise as [`check`].
     pub fn check_file(&self, table: &str, path: &Path, name: &str) -> Result<CheckReport, Error> {
-        let mut file = self.cohort.files.iter().find(|file| file.path == table).cloned().ok_or_else(|| {
-            Error::Unsupported("no such table in the cohort's definition".into())
-        })?;
+        let mut file = self
+            .cohort
+            .files
+            .iter()
+            .find(|file| file.path == table)
+            .cloned()
+            .ok_or_else(|| Error::Unsupported("no such table in the cohort's definition".into()))?;
         let scratch = tempfile::tempdir().map_err(|source| Error::Write { path: "temporary folder".into(), source })?;
         let ending = Path::new(name).extension().or(Path::new(table).extension());
         file.path = Path::new("file").with_extension(ending.unwrap_or_default()).display().to_string();
@@ -122,7 +126,10 @@ mod tests {
         std::fs::write(file.path(), lines.join("\n")).unwrap();
         let report = check.check_file("examples/patients.csv", file.path(), "upload.csv").unwrap();
         assert_eq!(report.violations.len(), 1, "{:?}", report.violations);
-        assert_eq!((report.violations[0].file.as_str(), report.violations[0].found.contains("214")), ("upload.csv", true));
+        assert_eq!(
+            (report.violations[0].file.as_str(), report.violations[0].found.contains("214")),
+            ("upload.csv", true)
+        );
     }
 
     #[test]

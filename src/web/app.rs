@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::report::{IndexEntry, IndexMeta, ReportView};
 use super::services::{Running, Services};
+use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::store::{Person, Store};
 
 /// Whatever stopped a source; it goes to the log and never to a page.

@@ -28,4 +28,6 @@ pub use serve::{serve, serve_with};
 pub use services::Services;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

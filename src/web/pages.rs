@@ -2,10 +2,10 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::app::{App, IndexPage};
-use super::headers::request_id;
-use super::{Error, routes};
 use super::auth::SignedIn;
+use super::headers::request_id;
 use super::rendered::{self, Form};
+use super::{Error, routes};
 use crate::report;
 use crate::store::{Action, Right};
 

@@ -66,9 +66,11 @@ impl Rendered {
     pub(super) fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let compressed = !self.gzip.is_empty() && accepts_gzip(request);
         let tag = format!("\"{}{}\"", self.hash, if compressed { "-gzip" } else { "" });
-        let same = request.headers().get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|value| {
-            value.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|named| named == tag)
-        });
+        let same = request
+            .headers()
+            .get_all(IF_NONE_MATCH)
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|named| named == tag));
         let mut response = HttpResponse::build(if same { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
         response.insert_header((ETAG, tag)).insert_header((VARY, "Accept-Encoding, Cookie, Authorization"));
         if same {
@@ -91,7 +93,8 @@ fn accepts_gzip(request: &HttpRequest) -> bool {
     for part in named.flat_map(|value| value.split(',')) {
         let mut pieces = part.trim().split(';');
         let coding = pieces.next().unwrap_or_default().trim();
-        let weight = pieces.find_map(|piece| piece.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f64>().ok()));
+        let weight =
+            pieces.find_map(|piece| piece.trim().strip_prefix("q=").and_then(|q| q.trim().parse::<f64>().ok()));
         let wanted = weight.is_none_or(|weight| weight > 0.0);
         if coding.eq_ignore_ascii_case("gzip") {
             return wanted;
@@ -212,7 +215,9 @@ mod tests {
 
     #[test]
     fn gzip_is_sent_to_those_who_take_it() {
-        let asks = |value: &str| accepts_gzip(&TestRequest::default().insert_header(("accept-encoding", value)).to_http_request());
+        let asks = |value: &str| {
+            accepts_gzip(&TestRequest::default().insert_header(("accept-encoding", value)).to_http_request())
+        };
         for yes in ["gzip", "deflate, gzip;q=0.5", "br, GZIP", "*", "gzip;q=1.0, *;q=0"] {
             assert!(asks(yes), "{yes}");
         }
@@ -249,7 +254,12 @@ mod tests {
     fn the_cache_is_bounded_and_forgets_the_least_lately_asked_for() {
         let cache = RenderedCache::default();
         let big = |seed: u8| {
-            let made = Rendered { form: Form::Html, plain: vec![seed; MAX_BYTES / 5].into(), gzip: web::Bytes::new(), hash: String::new() };
+            let made = Rendered {
+                form: Form::Html,
+                plain: vec![seed; MAX_BYTES / 5].into(),
+                gzip: web::Bytes::new(),
+                hash: String::new(),
+            };
             Arc::new(made)
         };
         for name in ["A", "B", "C", "D"] {

@@ -87,6 +87,15 @@ impl Running {
         found
     }
 
+    /// Forgets the last look at the model files, for tests.
+    #[cfg(test)]
+    pub(super) fn forget_look(&self) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, _)) = looked.as_mut() {
+            *at = at.checked_sub(LOOK_EVERY).unwrap_or(*at);
+        }
+    }
+
     /// Passes while every model file is the one that was opened.
     ///
     /// # Errors

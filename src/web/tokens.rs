@@ -15,11 +15,7 @@ pub const TOKENS: &str = "/tokens";
 /// Mounts the page.
 pub(super) fn mount(config: &mut ServiceConfig) {
     config.service(
-        web::resource(TOKENS)
-            .get(list)
-            .head(list)
-            .post(change)
-            .default_service(web::to(pages::method_not_allowed)),
+        web::resource(TOKENS).get(list).head(list).post(change).default_service(web::to(pages::method_not_allowed)),
     );
 }
 

@@ -43,8 +43,7 @@ impl Reference {
             .filter_map(|row| place.and_then(|place| x.row(row).get(place).copied()))
             .filter(|value| value.is_finite())
             .collect();
-        let known: Vec<f64> =
-            raw.iter().map(|value| scale.normal(*value)).filter(|value| value.is_finite()).collect();
+        let known: Vec<f64> = raw.iter().map(|value| scale.normal(*value)).filter(|value| value.is_finite()).collect();
         let mean = *self.normal.mean().get(at)?;
         let std_dev = self.normal.covariance().get(at * n + at)?.sqrt();
         let varied = std_dev > 0.0;

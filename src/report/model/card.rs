@@ -54,7 +54,8 @@ fn cells(line: &str) -> Vec<&str> {
 }
 
 fn table(html: &mut String, rows: &[Vec<&str>]) {
-    let rule = |row: &Vec<&str>| row.iter().all(|cell| !cell.is_empty() && cell.bytes().all(|b| b == b'-' || b == b':'));
+    let rule =
+        |row: &Vec<&str>| row.iter().all(|cell| !cell.is_empty() && cell.bytes().all(|b| b == b'-' || b == b':'));
     html.push_str("<div class=\"table-scroll\" tabindex=\"0\"><table>\n");
     let has_head = rows.get(1).is_some_and(rule);
     for (at, row) in rows.iter().enumerate().filter(|(_, row)| !rule(row)) {

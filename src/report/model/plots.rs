@@ -1,7 +1,7 @@
 use crate::report::chart::{LinePlot, Series, line_plot};
+use crate::stats::Error;
 use crate::stats::calibration::smoothed_calibration;
 use crate::stats::decision_curve::decision_curve;
-use crate::stats::Error;
 use crate::study::{BinaryEvaluation, CellCalibration};
 
 /// A plot with its title and what to read in it.

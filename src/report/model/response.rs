@@ -6,7 +6,10 @@ use crate::study::BinaryEvaluation;
 pub(super) fn fill(view: &mut ModelView, found: &BinaryEvaluation, held_out: Option<&BinaryEvaluation>) {
     view.facts.push(("Evaluated by", found.method.clone()));
     let mut whole = FigureTable::new(
-        format!("Performance in {} patients, {} with the outcome; 95 % intervals by bootstrap", found.n, found.n_events),
+        format!(
+            "Performance in {} patients, {} with the outcome; 95 % intervals by bootstrap",
+            found.n, found.n_events
+        ),
         &["Figure", "Estimate (95 % interval)", "Ideal"],
     );
     for (label, figure, ideal) in [

@@ -9,6 +9,8 @@ mod models;
 mod openapi;
 mod patients;
 pub(super) mod problem;
+#[cfg(test)]
+mod tests;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};

@@ -95,9 +95,9 @@ struct Access;
 impl Modify for Access {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let components = openapi.components.get_or_insert_default();
-        let token = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("A token that a person made on the page /tokens; it may read what that person's role may"));
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(
+            "A token that a person made on the page /tokens; it may read what that person's role may",
+        ));
         components.add_security_scheme("token", SecurityScheme::Http(token.build()));
         let client = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)

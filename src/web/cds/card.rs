@@ -49,10 +49,9 @@ impl Card {
     /// The card for a report on the server known as `base`.
     pub(super) fn of(view: &ReportView, base: &str) -> Self {
         let mut summary = match (&view.answer.estimate, &view.answer.arm) {
-            (Some(estimate), Some(arm)) => format!(
-                "Research estimate: pCR {} ({}) under {arm}",
-                estimate.text, estimate.interval_text
-            ),
+            (Some(estimate), Some(arm)) => {
+                format!("Research estimate: pCR {} ({}) under {arm}", estimate.text, estimate.interval_text)
+            }
             _ => format!("Research estimate: {}", view.answer.heading),
         };
         if view.synthetic {

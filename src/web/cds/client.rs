@@ -88,9 +88,9 @@ impl Clients {
     /// [`ClientsError`].
     pub fn read(path: &Path, issuers: Vec<String>) -> Result<Self, ClientsError> {
         let text = std::fs::read(path).map_err(|source| ClientsError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, issuers).ok_or_else(|| ClientsError::Keys { path: path.to_owned() }).and_then(|clients| {
-            if clients.issuers.is_empty() { Err(ClientsError::NoIssuer) } else { Ok(clients) }
-        })
+        Self::parse(&text, issuers)
+            .ok_or_else(|| ClientsError::Keys { path: path.to_owned() })
+            .and_then(|clients| if clients.issuers.is_empty() { Err(ClientsError::NoIssuer) } else { Ok(clients) })
     }
 
     fn parse(text: &[u8], issuers: Vec<String>) -> Option<Self> {
@@ -116,7 +116,8 @@ impl Clients {
             return Err("the token must be signed with a private key");
         }
         let signature = decode(signature)?;
-        let mut candidates = self.keys.keys().iter().filter(|key| head.kid.is_none() || key.key_id() == head.kid.as_ref());
+        let mut candidates =
+            self.keys.keys().iter().filter(|key| head.kid.is_none() || key.key_id() == head.kid.as_ref());
         let signed = |key: &CoreJsonWebKey| key.verify_signature(&head.alg, message.as_bytes(), &signature).is_ok();
         if !candidates.any(signed) {
             return Err("no known key signed the token");

@@ -36,7 +36,9 @@ pub(super) async fn launch(
     let expected = &app.services().given.cds.launch_from;
     let opaque = (1..=2048).contains(&asked.launch.len()) && asked.launch.bytes().all(|byte| byte.is_ascii_graphic());
     let known = if expected.is_empty() {
-        asked.iss.starts_with("https://") || asked.iss.starts_with("http://127.0.0.1") || asked.iss.starts_with("http://localhost")
+        asked.iss.starts_with("https://")
+            || asked.iss.starts_with("http://127.0.0.1")
+            || asked.iss.starts_with("http://localhost")
     } else {
         expected.iter().any(|each| each.trim_end_matches('/') == asked.iss.trim_end_matches('/'))
     };
@@ -50,6 +52,7 @@ pub(super) async fn launch(
         from: asked.iss.clone(),
         href: routes::INDEX,
     };
-    let body = page.render().map_err(|source| crate::report::Error::Template { template: "web/launch.html", source })?;
+    let body =
+        page.render().map_err(|source| crate::report::Error::Template { template: "web/launch.html", source })?;
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body))
 }

@@ -102,7 +102,8 @@ pub struct Answer {
     security(())
 )]
 pub(super) async fn discovery(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    let service = |id: &str, hook: Hook, when: &str| Service {
+    let service = |id: &str, hook: Hook, when: &str| {
+        Service {
         hook: hook.name().to_owned(),
         title: "regimen: estimate of treatment response".to_owned(),
         description: format!(
@@ -110,6 +111,7 @@ pub(super) async fn discovery(request: HttpRequest, app: web::Data<App>) -> Http
         ),
         id: id.to_owned(),
         usage_requirements: "The patient must be in the cohort that this server holds; others get no card. Needs no prefetch and no access to the FHIR server.".to_owned(),
+    }
     };
     let services = vec![
         service("regimen-patient-view", Hook::PatientView, "a patient's record is opened"),
@@ -175,9 +177,8 @@ async fn answer(request: &HttpRequest, app: &App, body: &[u8], hook: Hook) -> Re
     if !json_type {
         return Err(Problem::new(request, Fault::MediaType).because("expected application/json"));
     }
-    let asked = question::read(body, hook).map_err(|rules| {
-        Problem::new(request, Fault::BadRequest).because(rules.join("; "))
-    })?;
+    let asked = question::read(body, hook)
+        .map_err(|rules| Problem::new(request, Fault::BadRequest).because(rules.join("; ")))?;
     app.services().whole().map_err(|error| Problem::of(request, &error))?;
     // A patient who opens the own record is not the reader that the card is written for.
     let Some(pseudonym) = app.source().pseudonym(&asked.patient_id).filter(|_| asked.by_staff) else {

@@ -44,7 +44,8 @@ pub(super) fn read(body: &[u8], hook: Hook) -> Result<Asked, Vec<String>> {
         }
     };
     let text = |fields: &Map<String, Value>, name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-    let optional = |name: &str, fits: fn(&Value) -> bool| fields.get(name).is_none_or(|value| value.is_null() || fits(value));
+    let optional =
+        |name: &str, fits: fn(&Value) -> bool| fields.get(name).is_none_or(|value| value.is_null() || fits(value));
     rule(text(&fields, "hook").as_deref() == Some(hook.name()), &format!("hook: expected {}", hook.name()));
     rule(text(&fields, "hookInstance").is_some_and(|id| is_uuid(&id)), "hookInstance: expected a UUID");
     rule(
@@ -67,12 +68,14 @@ pub(super) fn read(body: &[u8], hook: Hook) -> Result<Asked, Vec<String>> {
     );
     let patient = text(inside, "patientId").filter(|id| is_fhir_id(id));
     rule(patient.is_some(), "context.patientId: expected a FHIR id");
-    let encounter = inside.get("encounterId").is_none_or(|value| value.is_null() || value.as_str().is_some_and(is_fhir_id));
+    let encounter =
+        inside.get("encounterId").is_none_or(|value| value.is_null() || value.as_str().is_some_and(is_fhir_id));
     rule(encounter, "context.encounterId: expected a FHIR id");
     if hook == Hook::OrderSelect {
         let selections = inside.get("selections").and_then(Value::as_array);
         rule(
-            selections.is_some_and(|all| all.iter().all(|each| each.as_str().is_some_and(|each| reference(each).is_some()))),
+            selections
+                .is_some_and(|all| all.iter().all(|each| each.as_str().is_some_and(|each| reference(each).is_some()))),
             "context.selections: expected a list of references",
         );
         let drafts = inside.get("draftOrders").and_then(Value::as_object);
@@ -83,7 +86,9 @@ pub(super) fn read(body: &[u8], hook: Hook) -> Result<Asked, Vec<String>> {
     }
     let by_staff = kind.is_some_and(|kind| kind.starts_with("Practitioner"));
     match patient {
-        Some(patient_id) if broken.is_empty() => Ok(Asked { patient_id, by_staff, staff_id: user.filter(|_| by_staff) }),
+        Some(patient_id) if broken.is_empty() => {
+            Ok(Asked { patient_id, by_staff, staff_id: user.filter(|_| by_staff) })
+        }
         _ => Err(broken),
     }
 }
@@ -160,10 +165,13 @@ mod tests {
 
     #[test]
     fn access_without_a_server_and_wrong_shapes_are_refused() {
-        assert_eq!(broken(|question| {
-            question["fhirAuthorization"] = json!({"access_token": "secret"});
-            question.as_object_mut().unwrap().remove("fhirServer");
-        }), ["fhirServer: required beside fhirAuthorization"]);
+        assert_eq!(
+            broken(|question| {
+                question["fhirAuthorization"] = json!({"access_token": "secret"});
+                question.as_object_mut().unwrap().remove("fhirServer");
+            }),
+            ["fhirServer: required beside fhirAuthorization"]
+        );
         assert_eq!(broken(|question| question["prefetch"] = json!([1])), ["prefetch: expected an object"]);
         assert_eq!(read(b"[]", Hook::PatientView).unwrap_err(), ["expected a JSON object"]);
         assert_eq!(read(b"{", Hook::PatientView).unwrap_err(), ["expected JSON"]);
@@ -193,7 +201,16 @@ mod tests {
         for good in ["https://ehr.example/fhir", "http://127.0.0.1:9080", "https://a.example/x?y=1"] {
             assert!(is_web_address(good), "{good}");
         }
-        for bad in ["", "https://", "https:///x", "ftp://a", "javascript:alert(1)", "https://user@evil", "https://a b", "https://a/<x>"] {
+        for bad in [
+            "",
+            "https://",
+            "https:///x",
+            "ftp://a",
+            "javascript:alert(1)",
+            "https://user@evil",
+            "https://a b",
+            "https://a/<x>",
+        ] {
             assert!(!is_web_address(bad), "{bad}");
         }
     }

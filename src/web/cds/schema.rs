@@ -60,9 +60,8 @@ impl ToSchema for PatientViewQuestion {}
 impl PartialSchema for OrderSelectQuestion {
     fn schema() -> RefOr<Schema> {
         let selections = ArrayBuilder::new().items(text(REFERENCE, "A selected draft order")).build();
-        let drafts = ObjectBuilder::new()
-            .property("resourceType", text("^Bundle$", "Always Bundle"))
-            .required("resourceType");
+        let drafts =
+            ObjectBuilder::new().property("resourceType", text("^Bundle$", "Always Bundle")).required("resourceType");
         let context = ObjectBuilder::new()
             .property("selections", Schema::Array(selections))
             .required("selections")

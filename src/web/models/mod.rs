@@ -27,8 +27,7 @@ pub const DRIFT: &str = "/models/drift";
 
 /// Mounts the pages.
 pub(super) fn mount(config: &mut ServiceConfig) {
-    let resource =
-        |path: &str| web::resource(path.to_owned()).default_service(web::to(common::method_not_allowed));
+    let resource = |path: &str| web::resource(path.to_owned()).default_service(web::to(common::method_not_allowed));
     config
         .service(resource(routes::MODELS).get(pages::list).head(pages::list))
         .service(resource(CHECK).get(check::form).head(check::form).post(check::named))

@@ -221,7 +221,13 @@ mod tests {
     fn only_form_data_has_a_boundary() {
         assert_eq!(boundary("multipart/form-data; boundary=----WebKit12").as_deref(), Some("----WebKit12"));
         assert_eq!(boundary("Multipart/Form-Data; charset=utf-8; boundary=\"a b\"").as_deref(), Some("a b"));
-        for bad in ["", "multipart/form-data", "multipart/mixed; boundary=x", "multipart/form-data; boundary=", "multipart/form-data; boundary=a\r\nb"] {
+        for bad in [
+            "",
+            "multipart/form-data",
+            "multipart/mixed; boundary=x",
+            "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=a\r\nb",
+        ] {
             assert_eq!(boundary(bad), None, "{bad}");
         }
     }

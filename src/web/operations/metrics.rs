@@ -60,11 +60,9 @@ impl Metrics {
             &["route"],
         )
         .expect(VALID);
-        let connections = IntGaugeVec::new(
-            Opts::new("regimen_database_connections", "Connections to the database"),
-            &["state"],
-        )
-        .expect(VALID);
+        let connections =
+            IntGaugeVec::new(Opts::new("regimen_database_connections", "Connections to the database"), &["state"])
+                .expect(VALID);
         registry.register(Box::new(requests.clone())).expect(VALID);
         registry.register(Box::new(seconds.clone())).expect(VALID);
         registry.register(Box::new(connections.clone())).expect(VALID);
@@ -155,7 +153,9 @@ fn may_read(request: &HttpRequest, token: Option<&str>) -> bool {
 pub(in crate::web) fn is_this_machine(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let proxied = headers.contains_key(FORWARDED)
-        || ["x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(HeaderName::from_static(name)));
+        || ["x-forwarded-for", "x-real-ip", "via"]
+            .iter()
+            .any(|name| headers.contains_key(HeaderName::from_static(name)));
     let here = request.peer_addr().is_some_and(|peer| peer.ip().is_loopback());
     here && !proxied
 }

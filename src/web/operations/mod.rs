@@ -6,6 +6,8 @@
 mod bounds;
 mod metrics;
 mod ready;
+#[cfg(test)]
+mod tests;
 
 pub(super) use bounds::bounded;
 pub(super) use metrics::{Metrics, is_this_machine, measured};
@@ -19,8 +21,7 @@ pub const METRICS: &str = "/metrics";
 
 /// Mounts the addresses of operation.
 pub(super) fn mount(config: &mut ServiceConfig) {
-    let resource =
-        |path: &str| web::resource(path.to_owned()).default_service(web::to(pages::method_not_allowed));
+    let resource = |path: &str| web::resource(path.to_owned()).default_service(web::to(pages::method_not_allowed));
     config
         .service(resource(routes::HEALTH).get(ready::alive).head(ready::alive))
         .service(resource(routes::READY).get(ready::ready).head(ready::ready))
