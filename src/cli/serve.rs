@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::services::ServiceOptions;
 use super::source::{CohortReports, ReportInputs};
 use super::{CliError, Common};
 use crate::schema::CohortDefinition;
@@ -15,6 +16,8 @@ pub(crate) struct Serve {
     /// Address; only loopback addresses until sign-in exists
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
     bind: SocketAddr,
+    #[command(flatten)]
+    options: ServiceOptions,
 }
 
 impl Serve {

@@ -20,6 +20,14 @@ impl FileCheck {
         Self { cohort, folder }
     }
 
+    /// Checks against the cohort of that name, or of the definition at that path.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] when there is none, or it is refused.
+    pub fn load(cohort: &str, folder: Option<PathBuf>) -> Result<Self, Error> {
+        Ok(Self::new(CohortDefinition::load(cohort)?, folder))
+    }
+
     /// Name of the cohort.
     #[must_use]
     pub fn cohort(&self) -> &str {
@@ -85,7 +93,12 @@ impl FileCheck {
         cohort.expression.clear();
         cohort.variants.clear();
         cohort.embeddings.clear();
-        let mut report = check(&cohort, scratch.path())?;
+        let scratch_name = format!("{}/", scratch.path().display());
+        // Where the copy lay is nobody's business.
+        let plain = |error: Error| {
+            Error::Unsupported(error.to_string().replace(&scratch_name, "").replace(&cohort.files[0].path, name))
+        };
+        let mut report = check(&cohort, scratch.path()).map_err(plain)?;
         for (file, _) in &mut report.files {
             name.clone_into(file);
         }
@@ -102,7 +115,7 @@ mod tests {
 
     fn example() -> (FileCheck, PathBuf) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data-schemas/examples");
-        (FileCheck::new(CohortDefinition::load("examples").unwrap(), Some(folder.clone())), folder)
+        (FileCheck::load("examples", Some(folder.clone())).unwrap(), folder)
     }
 
     #[test]

@@ -1,5 +1,6 @@
-use super::{Error, FusedTable, ResponseModel};
+use super::{AssessRequest, Error, FusedTable, ResponseModel};
 use crate::decide::ColumnShift;
+use crate::fusion::{FuseOptions, fuse};
 
 /// How the inputs of a cohort differ from those that a response model was trained on.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,4 +35,19 @@ pub fn drift(model: &ResponseModel, table: &FusedTable) -> Result<Drift, Error> 
         n_seen: table.patients()?.iter().filter(|patient| model.has_seen(patient)).count(),
         columns: model.reference.shifts(&x),
     })
+}
+
+/// [`drift`] of the cohort of a request under each of its models.
+///
+/// # Errors
+/// What fusion refuses; otherwise as [`drift`].
+pub fn drift_of(request: &AssessRequest) -> Result<Vec<Drift>, Error> {
+    let options = FuseOptions {
+        embeddings: request.embeddings.clone(),
+        skip_invalid: request.skip_invalid,
+        ..FuseOptions::default()
+    };
+    let fused = fuse(&request.cohort, &request.data, &options)?;
+    let table = FusedTable::new(&request.cohort, &request.data, fused)?;
+    request.models.iter().map(|model| drift(model, &table)).collect()
 }

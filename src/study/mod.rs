@@ -54,7 +54,7 @@ pub use compare::{
 };
 pub use cross_validate::{CrossValidation, cross_validate, paired_difference};
 pub use digest::{PseudonymKey, RowHashes, sha256_hex, sha256_of_file};
-pub use drift::{Drift, drift};
+pub use drift::{Drift, drift, drift_of};
 pub use embedding::{EmbedReport, EmbedRequest, PretrainedWeights, embed_studies};
 pub use encoder::{EncoderRefit, train_encoder_from};
 pub use encoder_cv::cross_validate_encoder;

@@ -2,7 +2,6 @@ use std::path::Path;
 
 use actix_web::http::{Method, StatusCode};
 
-use crate::schema::CohortDefinition;
 use crate::store::Role;
 use crate::study::{FileCheck, Models};
 use crate::web::Services;
@@ -12,7 +11,7 @@ const TABLE: &str = "examples/patients.csv";
 
 async fn scientist() -> App {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data-schemas/examples");
-    let check = FileCheck::new(CohortDefinition::load("examples").unwrap(), Some(folder));
+    let check = FileCheck::load("examples", Some(folder)).unwrap();
     app(Some(Role::DataScientist), Services { check: Some(check), ..Services::default() }).await
 }
 
