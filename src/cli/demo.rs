@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::fuse::remark;
 use super::output::write_file;
 use super::progress::Bar;
+use super::services::ServiceOptions;
 use super::source::CohortReports;
 use super::{CliError, Common, serve};
 use crate::fusion::{FuseOptions, fuse};
@@ -20,6 +21,7 @@ use crate::study::{
     check, embed_studies, predict,
 };
 use crate::tables::write_table;
+use crate::web::Services;
 
 /// Run the whole path on a SYNTHETIC cohort with real DICOM files, then serve the reports on this machine.
 #[derive(Debug, clap::Args)]
@@ -91,18 +93,23 @@ impl Demo {
         let models = Models::locate(common.models.as_deref());
         let lead = ResponseModel::open(&models, "pcr-ispy2")?;
         let mut run = Run { synthetic: true, regimen_version: env!("CARGO_PKG_VERSION").to_owned(), ..Run::default() };
-        let (reports, _) = self.stages(&mut run, &models, lead)?;
+        let (reports, services) = self.stages(&mut run, &models, lead)?;
         let bytes = serde_json::to_vec_pretty(&run).map_err(|error| CliError::Internal(error.to_string()))?;
         write_file(&self.out.join("run.json"), &bytes)?;
         println!("reports: {}", self.out.join("index.html").display());
         if self.no_serve {
             return Ok(());
         }
-        serve::run_server(reports, SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+        serve::run_server(reports, SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), services)
     }
 
     /// Every stage of the patient's path, by the functions that the commands call.
-    fn stages(&self, run: &mut Run, models: &Models, lead: ResponseModel) -> Result<(CohortReports, usize), CliError> {
+    fn stages(
+        &self,
+        run: &mut Run,
+        models: &Models,
+        lead: ResponseModel,
+    ) -> Result<(CohortReports, Services), CliError> {
         let out = &self.out;
         let patients = out.join("patients");
         let failed = |path: &Path| {
@@ -168,7 +175,7 @@ impl Demo {
             )?;
             Ok(((), predictions.predictions.iter().filter(|p| p.estimate.is_some()).count()))
         })?;
-        let reports = run.stage("report", "reports", || {
+        let (reports, services) = run.stage("report", "reports", || {
             let request = AssessRequest {
                 cohort,
                 data: patients.clone(),
@@ -196,10 +203,12 @@ impl Demo {
             let page = reports.index_page(|name| format!("reports/{name}.html"));
             write_file(&out.join("index.html"), report::index_html(&page.entries, &page.meta)?.as_bytes())?;
             let n = reports.views().count();
-            Ok((reports, n))
+            let reports = reports.with_names(&request.cohort.namespace, request.key.clone());
+            let options = ServiceOptions { check_folder: Some(patients.clone()), ..ServiceOptions::default() };
+            let services = options.services(models, &request)?;
+            Ok(((reports, services), n))
         })?;
         run.refusals = reports.index_page(|_| String::new()).meta.refusals;
-        let n = run.refusals.len();
-        Ok((reports, n))
+        Ok((reports, services))
     }
 }

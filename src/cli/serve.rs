@@ -6,7 +6,7 @@ use super::source::{CohortReports, ReportInputs};
 use super::{CliError, Common};
 use crate::schema::CohortDefinition;
 use crate::study::{AssessRequest, Models, assess_cohort};
-use crate::web::{App, serve_with};
+use crate::web::{Services, Start, serve};
 
 /// Serve the reports of a cohort on this machine's loopback interface.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,10 @@ impl Serve {
             engine: Some(self.inputs.engine(&models)?),
         };
         let assessed = assess_cohort(&request)?;
-        run_server(CohortReports::new(&assessed, None, &request.models), self.bind)
+        let services = self.options.services(&models, &request)?;
+        let reports = CohortReports::new(&assessed, None, &request.models);
+        let reports = reports.with_names(&request.cohort.namespace, request.key.clone());
+        run_server(reports, self.bind, services)
     }
 }
 
@@ -48,7 +51,8 @@ pub(crate) fn refuse_public(bind: SocketAddr) -> Result<(), CliError> {
 }
 
 /// Serves until interrupted, saying where.
-pub(crate) fn run_server(reports: CohortReports, bind: SocketAddr) -> Result<(), CliError> {
-    let said = |address: SocketAddr| println!("open http://{address}/ in a browser; Ctrl-C stops");
-    Ok(serve_with(App::new(Arc::new(reports)), bind, said)?)
+pub(crate) fn run_server(reports: CohortReports, bind: SocketAddr, services: Services) -> Result<(), CliError> {
+    let said = |address: SocketAddr, _| println!("open http://{address}/ in a browser; Ctrl-C stops");
+    let start = Start { services, ..Start::demonstration(Arc::new(reports))? };
+    Ok(serve(start, bind, said)?)
 }

@@ -32,7 +32,7 @@ pub(crate) struct ServiceOptions {
     metrics_token: Option<PathBuf>,
     /// Folder whose files the pages of models may check
     #[arg(long, value_name = "DIR")]
-    check_folder: Option<PathBuf>,
+    pub(crate) check_folder: Option<PathBuf>,
     /// Folder of evaluations NAME@VERSION.json, as `evaluate --cv --json` writes them, for curves on the pages of models
     #[arg(long, value_name = "DIR")]
     evaluations: Option<PathBuf>,

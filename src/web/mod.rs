@@ -4,8 +4,10 @@
 //! errors. May import terms, study, report and store; actix and openidconnect enter only here. Deliberately absent:
 //! every computation on a patient, and SQL.
 
+mod answer;
 pub mod api;
 mod app;
+mod audit_page;
 pub mod auth;
 pub mod cds;
 mod error;
@@ -13,8 +15,10 @@ mod guard;
 mod headers;
 pub mod layout;
 mod models;
+mod moment;
 mod operations;
 mod pages;
+mod people;
 mod rendered;
 pub mod routes;
 mod serve;
@@ -24,7 +28,7 @@ mod tokens;
 pub use app::{App, IndexPage, ReportSource, Security, SourceError};
 pub use error::Error;
 pub use headers::content_security_policy;
-pub use serve::{serve, serve_with};
+pub use serve::{Start, block_on, serve};
 pub use services::Services;
 
 #[cfg(test)]

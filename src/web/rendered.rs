@@ -8,10 +8,11 @@ use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, E
 use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::app::App;
-use super::{Error, routes};
+use super::{Error, pages, routes};
 use crate::report::{self, Links, ReportView};
 
 /// Most bytes that rendered reports may take, compressed and plain together.
@@ -27,6 +28,14 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// The word of the audit log.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Json => "json",
+        }
+    }
+
     fn content_type(self) -> &'static str {
         match self {
             Self::Html => "text/html; charset=utf-8",
@@ -43,16 +52,18 @@ pub(super) struct Rendered {
     gzip: web::Bytes,
     /// Hash of the plain bytes, hex.
     hash: String,
+    /// What the audit log keeps of showing it.
+    pub(super) detail: Value,
 }
 
 impl Rendered {
-    fn new(form: Form, text: String) -> Self {
+    fn new(form: Form, text: String, detail: Value) -> Self {
         let hash: String = Sha256::digest(&text).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::new(7));
         // Writing to memory does not fail; should it ever, the plain bytes are sent.
         let written = encoder.write_all(text.as_bytes());
         let gzip = written.and_then(|()| encoder.finish()).unwrap_or_default();
-        Self { form, plain: text.into(), gzip: gzip.into(), hash }
+        Self { form, plain: text.into(), gzip: gzip.into(), hash, detail }
     }
 
     fn size(&self) -> usize {
@@ -185,7 +196,8 @@ pub(super) async fn of(app: &App, pseudonym: &str, form: Form) -> Result<Arc<Ren
     let (source, wanted) = (app.source(), pseudonym.to_owned());
     let made = web::block(move || {
         let view = source.report(&wanted).map_err(|source| Error::Source { source })?.ok_or(Error::NotFound)?;
-        Ok::<_, Error>(Arc::new(Rendered::new(form, print(&view, form)?)))
+        let detail = pages::shown_detail(&view, form.word());
+        Ok::<_, Error>(Arc::new(Rendered::new(form, print(&view, form)?, detail)))
     });
     let made = made.await.map_err(|_| Error::Cut)??;
     services.metrics.rendered.inc();
@@ -210,7 +222,7 @@ mod tests {
     use super::*;
 
     fn rendered(text: &str) -> Rendered {
-        Rendered::new(Form::Json, text.to_owned())
+        Rendered::new(Form::Json, text.to_owned(), Value::Null)
     }
 
     #[test]
@@ -259,6 +271,7 @@ mod tests {
                 plain: vec![seed; MAX_BYTES / 5].into(),
                 gzip: web::Bytes::new(),
                 hash: String::new(),
+                detail: Value::Null,
             };
             Arc::new(made)
         };

@@ -155,7 +155,6 @@ pub(super) async fn one(
     let pseudonym = pseudonym.into_inner();
     let found = rendered::of(&app, &pseudonym, Form::Json).await;
     let found = found.map_err(|error| Problem::of(&request, &error))?;
-    let detail = serde_json::json!({"form": "report"});
-    caller.audit(&request, &app, Action::AskedByApi, Some(&pseudonym), detail).await?;
+    caller.audit(&request, &app, Action::AskedByApi, Some(&pseudonym), found.detail.clone()).await?;
     Ok(found.answer(&request))
 }

@@ -73,8 +73,8 @@ impl Fault {
     fn of(error: &Error) -> Self {
         match error {
             Error::NotFound => Self::NotFound,
-            Error::Method => Self::Method,
-            Error::Forbidden { .. } | Error::Forged | Error::MustChange => Self::Forbidden,
+            Error::Method { .. } => Self::Method,
+            Error::Forbidden { .. } | Error::Forged | Error::MustChange | Error::Direct => Self::Forbidden,
             Error::SignInFirst { .. } | Error::NoSession => Self::Unauthorized,
             Error::TooLong => Self::TooLarge,
             Error::ContentType => Self::MediaType,

@@ -1,3 +1,4 @@
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -5,7 +6,7 @@ use serde::Deserialize;
 use super::question::is_web_address;
 use crate::web::auth;
 use crate::web::layout::Page;
-use crate::web::{App, Error, routes};
+use crate::web::{App, Error, answer, routes};
 
 /// What a clinical system sends along (SMART App Launch 2, EHR launch).
 #[derive(Debug, Deserialize)]

@@ -55,12 +55,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(resource(PATIENT_VIEW).post(patient_view))
         .service(resource(ORDER_SELECT).post(order_select))
         .service(web::resource("/cds-services/{rest:.*}").default_service(web::to(nowhere)))
-        .service(
-            web::resource(LAUNCH)
-                .get(launch::launch)
-                .head(launch::launch)
-                .default_service(web::to(super::pages::method_not_allowed)),
-        );
+        .service(super::routes::resource(LAUNCH).get(launch::launch).head(launch::launch));
 }
 
 /// What the server offers to clinical systems.

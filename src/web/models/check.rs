@@ -4,13 +4,12 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::pages::written;
 use super::{CHECK, UPLOAD};
 use crate::store::{Action, Right};
 use crate::study::{self, CheckReport, FileCheck};
 use crate::web::auth::{Checked, HasCsrf, SignedIn};
 use crate::web::layout::Page;
-use crate::web::{App, Error, routes};
+use crate::web::{App, Error, answer, routes};
 
 /// Most violations on a page.
 const MAX_SHOWN: usize = 500;
@@ -116,7 +115,7 @@ fn page(signed_in: &SignedIn, check: &FileCheck, result: Option<CheckResult>) ->
         files: check.files(),
         result,
     };
-    written(StatusCode::OK, "models/check.html", page.render())
+    answer::page(StatusCode::OK, &page)
 }
 
 /// The form.

@@ -10,9 +10,9 @@ mod pages;
 mod tests;
 mod upload;
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 
-use super::{pages as common, routes};
+use super::routes;
 
 /// One version of a model.
 pub const VERSION: &str = "/models/{name}/{version}";
@@ -27,11 +27,12 @@ pub const DRIFT: &str = "/models/drift";
 
 /// Mounts the pages.
 pub(super) fn mount(config: &mut ServiceConfig) {
-    let resource = |path: &str| web::resource(path.to_owned()).default_service(web::to(common::method_not_allowed));
+    use routes::{action, form, resource};
+
     config
         .service(resource(routes::MODELS).get(pages::list).head(pages::list))
-        .service(resource(CHECK).get(check::form).head(check::form).post(check::named))
-        .service(resource(UPLOAD).post(upload::upload))
+        .service(form(CHECK).get(check::form).head(check::form).post(check::named))
+        .service(action(UPLOAD).post(upload::upload))
         .service(resource(DRIFT).get(pages::drift).head(pages::drift))
         .service(resource(VERSION).get(pages::version).head(pages::version))
         .service(resource(MODEL).get(pages::model).head(pages::model));

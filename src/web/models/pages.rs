@@ -5,14 +5,13 @@ use askama::Template;
 use serde_json::json;
 
 use super::{CHECK, DRIFT};
-use crate::report;
 use crate::report::model::{DriftView, ModelView, kind_in_words};
 use crate::store::{Action, Right};
 use crate::study::{ListedModel, Models};
 use crate::web::auth::SignedIn;
 use crate::web::layout::Page;
 use crate::web::services::Running;
-use crate::web::{App, Error, routes};
+use crate::web::{App, Error, answer, routes};
 
 #[derive(Template)]
 #[template(path = "models/list.html")]
@@ -55,16 +54,6 @@ struct DriftPage<'a> {
     views: &'a [DriftView],
 }
 
-/// Writes a page of the folder `templates/models`.
-pub(super) fn written(
-    status: StatusCode,
-    template: &'static str,
-    text: Result<String, askama::Error>,
-) -> Result<HttpResponse, Error> {
-    let text = text.map_err(|source| report::Error::Template { template, source })?;
-    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(text))
-}
-
 fn line(listed: &ListedModel) -> ListLine {
     ListLine {
         kind: kind_in_words(&listed.kind),
@@ -90,7 +79,7 @@ pub(super) async fn list(signed_in: SignedIn, app: web::Data<App>) -> Result<Htt
         drift: DRIFT,
         check: CHECK,
     };
-    written(StatusCode::OK, "models/list.html", page.render())
+    answer::page(StatusCode::OK, &page)
 }
 
 /// Leads to the version in use, else to the last one.
@@ -137,7 +126,7 @@ pub(super) async fn version(
         drift,
         problem,
     };
-    written(status, "models/version.html", page.render())
+    answer::page(status, &page)
 }
 
 type Opened = (ListedModel, Vec<ListedModel>, Result<ModelView, String>);
@@ -162,5 +151,5 @@ pub(super) async fn drift(signed_in: SignedIn, app: web::Data<App>) -> Result<Ht
         list: routes::MODELS,
         views: &app.services().given.drift,
     };
-    written(StatusCode::OK, "models/drift.html", page.render())
+    answer::page(StatusCode::OK, &page)
 }

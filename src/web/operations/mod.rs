@@ -12,16 +12,17 @@ mod tests;
 pub(super) use bounds::bounded;
 pub(super) use metrics::{Metrics, is_this_machine, measured};
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::ServiceConfig;
 
-use super::{pages, routes};
+use super::routes;
 
 /// Counts and times for Prometheus.
 pub const METRICS: &str = "/metrics";
 
 /// Mounts the addresses of operation.
 pub(super) fn mount(config: &mut ServiceConfig) {
-    let resource = |path: &str| web::resource(path.to_owned()).default_service(web::to(pages::method_not_allowed));
+    use routes::resource;
+
     config
         .service(resource(routes::HEALTH).get(ready::alive).head(ready::alive))
         .service(resource(routes::READY).get(ready::ready).head(ready::ready))
