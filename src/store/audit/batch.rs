@@ -167,7 +167,7 @@ async fn append_all(
             places.join(", ")
         );
         // Only numbers of parameters enter the text.
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(rows.len() == 1 || rows.len() == ROWS);
+        let mut insert = sqlx::query(AssertSqlSafe(sql));
         for (line, hash) in rows {
             insert = insert
                 .bind(line.seq)

@@ -165,7 +165,7 @@ fn the_description_of_a_report_has_the_keys_of_a_report() {
     let found: Vec<&String> = report.as_object().unwrap().keys().collect();
     let described: Vec<&str> = REPORT_KEYS.iter().map(|(name, _)| *name).collect();
     for name in &found {
-        assert!(described.contains(&name.as_str()), "{name} is not described");
+        assert!(described.contains(&name.as_str()), "add {name} to REPORT_KEYS");
     }
     for (name, kind) in REPORT_KEYS {
         let value = report.get(name).unwrap_or_else(|| panic!("{name} is described and absent"));
