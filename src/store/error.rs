@@ -105,13 +105,6 @@ pub enum Error {
         /// The first damage.
         found: String,
     },
-    /// Entries that were to be written together were not.
-    #[error("the audit log could not be written")]
-    Shared {
-        /// What stopped all of them.
-        #[source]
-        source: std::sync::Arc<Self>,
-    },
     /// A change that somebody else made first.
     #[error("somebody else changed this first")]
     Conflict,
@@ -123,7 +116,6 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Open { .. } => true,
-            Self::Shared { source } => source.is_unavailable(),
             Self::Database(source) => match source {
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)

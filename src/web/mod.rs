@@ -32,6 +32,8 @@ pub use serve::{Start, block_on, serve};
 pub use services::Services;
 
 #[cfg(test)]
+pub(crate) mod browser;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 23] = [
+const DOORS: [(&str, &[&str]); 26] = [
     ("utoipa", &["web"]),
     ("prometheus", &["web"]),
     ("dicom", &["imaging", "study/simulate"]),
@@ -48,6 +48,9 @@ const DOORS: [(&str, &[&str]); 23] = [
     ("smartcore", &["learn"]),
     ("askama", &["report", "web"]),
     ("actix_web", &["web"]),
+    ("openidconnect", &["web"]),
+    ("sqlx", &["store"]),
+    ("argon2", &["store"]),
     ("clap", &["cli", "main.rs"]),
     ("indicatif", &["cli"]),
 ];
