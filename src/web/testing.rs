@@ -9,7 +9,8 @@ use actix_web::test::TestRequest;
 use actix_web::{middleware, test as harness, web};
 use serde_json::Value;
 
-use super::{App, IndexPage, ReportSource, Security, Services, SourceError, headers, operations, routes};
+pub(super) use super::App;
+use super::{IndexPage, ReportSource, Security, Services, SourceError, headers, operations, routes};
 use crate::report::fixtures::{normal, out_of_distribution};
 use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::store::{AuditKey, Person, Role, Store};

@@ -7,6 +7,7 @@ use crate::report::ReportView;
 use crate::report::fixtures::normal;
 use crate::store::{HashedPassword, NewPerson, Role};
 use crate::web::Services;
+use crate::web::browser::add;
 use crate::web::testing::{App, BROKEN, app, asking, audited, get, pseudonym, send};
 
 async fn clinician() -> App {
@@ -103,14 +104,15 @@ async fn a_token_reads_in_the_name_of_its_owner_until_it_is_ended() {
         (nobody.status, nobody.header("www-authenticate")),
         (StatusCode::UNAUTHORIZED, "Bearer realm=\"regimen\"")
     );
-    let password = HashedPassword::new("correct horse battery", "ada").unwrap();
-    let new = NewPerson { login: "ada", display_name: "Ada", role: Role::Clinician };
-    let person = app.store().add_person(None, new, &password).await.unwrap();
+    let person = add(app.store(), "ada", Role::Clinician).await;
     let token = app.store().make_token(&person, "import", 30).await.unwrap();
     let with = |value: String| send(&app, asking(Method::GET, path).insert_header(("authorization", value)));
-    assert_eq!(with(format!("Bearer {token}")).await.status, StatusCode::UNAUTHORIZED, "initial password");
-    app.store().change_password(&person, &password).await.unwrap();
     assert_eq!(with(format!("Bearer {token}")).await.status, StatusCode::OK);
+    let hashed = HashedPassword::new("correct horse battery", "bob").unwrap();
+    let new = NewPerson { login: "bob", display_name: "Bob", role: Role::Clinician };
+    let bob = app.store().add_person(None, new, &hashed).await.unwrap();
+    let early = app.store().make_token(&bob, "import", 30).await.unwrap();
+    assert_eq!(with(format!("Bearer {early}")).await.status, StatusCode::UNAUTHORIZED, "initial password");
     let flipped = format!("{}{}", &token[..token.len() - 1], if token.ends_with('0') { '1' } else { '0' });
     for wrong in [format!("Basic {token}"), "Bearer".into(), "Bearer rgm_".into(), format!("Bearer {flipped}")] {
         assert_eq!(with(wrong.clone()).await.status, StatusCode::UNAUTHORIZED, "{wrong}");

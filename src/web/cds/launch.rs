@@ -53,7 +53,5 @@ pub(super) async fn launch(
         from: asked.iss.clone(),
         href: routes::INDEX,
     };
-    let body =
-        page.render().map_err(|source| crate::report::Error::Template { template: "web/launch.html", source })?;
-    Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(body))
+    answer::page(StatusCode::OK, &page)
 }

@@ -59,7 +59,7 @@ impl ToSchema for PatientViewQuestion {}
 
 impl PartialSchema for OrderSelectQuestion {
     fn schema() -> RefOr<Schema> {
-        let selections = ArrayBuilder::new().items(text(REFERENCE, "A selected draft order")).build();
+        let selections = ArrayBuilder::new().items(RefOr::T(text(REFERENCE, "A selected draft order"))).build();
         let drafts =
             ObjectBuilder::new().property("resourceType", text("^Bundle$", "Always Bundle")).required("resourceType");
         let context = ObjectBuilder::new()
