@@ -170,11 +170,19 @@ async fn with_keys_a_question_needs_a_signed_token() {
     };
     let app = app(None, Services { cds: settings, ..Services::default() }).await;
     assert_eq!(ask(&app, cds::PATIENT_VIEW, &example("1")).await.status, StatusCode::UNAUTHORIZED);
-    let late = asking(Method::POST, cds::PATIENT_VIEW)
-        .insert_header(("authorization", format!("Bearer {GOOD}")))
-        .set_json(example("1"));
-    let got = send(&app, late).await;
-    assert_eq!((got.status, got.json()["detail"].clone()), (StatusCode::UNAUTHORIZED, "the token is not alive".into()));
+    let (message, signature) = GOOD.rsplit_once('.').unwrap();
+    let forged = format!("Bearer {message}.{}", signature.chars().rev().collect::<String>());
+    let request = asking(Method::POST, cds::PATIENT_VIEW).insert_header(("authorization", forged));
+    let got = send(&app, request.set_json(example("1"))).await;
+    let why = "no known key signed the token".into();
+    assert_eq!((got.status, got.json()["detail"].clone()), (StatusCode::UNAUTHORIZED, why));
+    // The clock of a store under test stands at the second at which the token was issued.
+    let good = || {
+        let bearer = ("authorization", format!("Bearer {GOOD}"));
+        send(&app, asking(Method::POST, cds::PATIENT_VIEW).insert_header(bearer).set_json(example("1")))
+    };
+    assert_eq!(good().await.json()["cards"].as_array().unwrap().len(), 1);
+    assert_eq!(good().await.json()["detail"], "the token was used before");
 }
 
 #[test]
