@@ -13,6 +13,6 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    cli::start_tracing();
+    cli::start_tracing(&command);
     cli::run(command)
 }

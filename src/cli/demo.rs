@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::fuse::remark;
 use super::output::write_file;
 use super::progress::Bar;
+use super::services::ServiceOptions;
 use super::source::CohortReports;
 use super::{CliError, Common, serve};
 use crate::fusion::{FuseOptions, fuse};
@@ -21,7 +22,7 @@ use crate::study::{
     check, embed_studies, predict,
 };
 use crate::tables::write_table;
-use crate::web::Start;
+use crate::web::{Services, Start};
 
 /// Run the whole path on a SYNTHETIC cohort with real DICOM files, then serve the reports on this machine.
 #[derive(Debug, clap::Args)]
@@ -93,7 +94,7 @@ impl Demo {
         let models = Models::locate(common.models.as_deref());
         let lead = ResponseModel::open(&models, "pcr-ispy2")?;
         let mut run = Run { synthetic: true, regimen_version: env!("CARGO_PKG_VERSION").to_owned(), ..Run::default() };
-        let (reports, _) = self.stages(&mut run, &models, lead)?;
+        let (reports, services) = self.stages(&mut run, &models, lead)?;
         let bytes = serde_json::to_vec_pretty(&run).map_err(|error| CliError::Internal(error.to_string()))?;
         write_file(&self.out.join("run.json"), &bytes)?;
         println!("reports: {}", self.out.join("index.html").display());
@@ -105,12 +106,17 @@ impl Demo {
             return Err(CliError::Internal("the demonstration's cohort is not synthetic".to_owned()));
         }
         println!("signed in without a password as a demonstration; nothing is kept");
-        let start = Start::demonstration(Arc::new(reports))?;
+        let start = Start { services, ..Start::demonstration(Arc::new(reports))? };
         serve::run_server(start, SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
     }
 
     /// Every stage of the patient's path, by the functions that the commands call.
-    fn stages(&self, run: &mut Run, models: &Models, lead: ResponseModel) -> Result<(CohortReports, usize), CliError> {
+    fn stages(
+        &self,
+        run: &mut Run,
+        models: &Models,
+        lead: ResponseModel,
+    ) -> Result<(CohortReports, Services), CliError> {
         let out = &self.out;
         let patients = out.join("patients");
         let failed = |path: &Path| {
@@ -176,7 +182,7 @@ impl Demo {
             )?;
             Ok(((), predictions.predictions.iter().filter(|p| p.estimate.is_some()).count()))
         })?;
-        let reports = run.stage("report", "reports", || {
+        let (reports, services) = run.stage("report", "reports", || {
             let request = AssessRequest {
                 cohort,
                 data: patients.clone(),
@@ -204,10 +210,12 @@ impl Demo {
             let page = reports.index_page(|name| format!("reports/{name}.html"));
             write_file(&out.join("index.html"), report::index_html(&page.entries, &page.meta)?.as_bytes())?;
             let n = reports.views().count();
-            Ok((reports, n))
+            let reports = reports.with_names(&request.cohort.namespace, request.key.clone());
+            let options = ServiceOptions { check_folder: Some(patients.clone()), ..ServiceOptions::default() };
+            let services = options.services(models, &request)?;
+            Ok(((reports, services), n))
         })?;
         run.refusals = reports.index_page(|_| String::new()).meta.refusals;
-        let n = run.refusals.len();
-        Ok((reports, n))
+        Ok((reports, services))
     }
 }

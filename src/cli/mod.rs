@@ -23,6 +23,7 @@ mod predict;
 mod predict_breast;
 mod progress;
 mod serve;
+mod services;
 mod simulate;
 mod source;
 mod stats;
@@ -54,6 +55,18 @@ pub(crate) struct Common {
     /// Number of threads [default: all cores]
     #[arg(long, global = true, value_name = "N")]
     threads: Option<std::num::NonZeroUsize>,
+    /// Form of the log on standard error; json also logs requests [default: text]
+    #[arg(long, global = true, env = "REGIMEN_LOG_FORMAT", value_enum, value_name = "FORM")]
+    log: Option<LogForm>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogForm {
+    /// A line for people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,6 +85,7 @@ enum Verb {
     Assess(assess::Assess),
     Simulate(simulate::Simulate),
     Serve(serve::Serve),
+    Openapi(services::Openapi),
     #[command(subcommand)]
     Encoder(encoder::Encoder),
     #[command(subcommand)]
@@ -84,11 +98,14 @@ enum Verb {
     Stats(stats::StatsVerb),
 }
 
-/// Starts logging to standard error; `REGIMEN_LOG` sets the filter, warnings and worse by default.
-pub fn start_tracing() {
+/// Starts logging to standard error; `REGIMEN_LOG` sets the filter, by default warnings and worse, with `--log json` also
+/// every request.
+pub fn start_tracing(command: &Command) {
+    let json = command.common.log == Some(LogForm::Json);
     let filter = tracing_subscriber::EnvFilter::try_from_env("REGIMEN_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(if json { "warn,regimen=info" } else { "warn" }));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = if json { log.json().flatten_event(true).try_init() } else { log.try_init() };
 }
 
 /// Runs a command and says what went wrong, if anything did.
@@ -113,6 +130,7 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Assess(args) => args.run(common),
         Verb::Simulate(args) => args.run(),
         Verb::Serve(args) => args.run(common),
+        Verb::Openapi(args) => args.run(),
         Verb::Encoder(verb) => verb.run(common),
         Verb::Models(verb) => verb.run(common),
         Verb::People(verb) => verb.run(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::database::Database;
 use super::people::role;
+use super::services::ServiceOptions;
 use super::source::{CohortReports, ReportInputs};
 use super::{CliError, Common};
 use crate::schema::CohortDefinition;
@@ -31,6 +32,8 @@ pub(crate) struct Serve {
     allowed_host: Vec<String>,
     #[command(flatten)]
     provider: ProviderArgs,
+    #[command(flatten)]
+    options: ServiceOptions,
 }
 
 /// The OpenID Connect provider.
@@ -105,8 +108,10 @@ impl Serve {
             engine: Some(self.inputs.engine(&models)?),
         };
         let assessed = assess_cohort(&request)?;
+        let services = self.options.services(&models, &request)?;
+        let reports = CohortReports::new(&assessed, None, &request.models);
         let start = Start {
-            source: Arc::new(CohortReports::new(&assessed, None, &request.models)),
+            source: Arc::new(reports.with_names(&request.cohort.namespace, request.key.clone())),
             database: self.database.url().to_owned(),
             audit_key,
             security: Security {
@@ -116,6 +121,7 @@ impl Serve {
                 demonstration: None,
             },
             provider,
+            services,
             demonstration: false,
         };
         run_server(start, self.bind)

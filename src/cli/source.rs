@@ -6,6 +6,7 @@ use crate::imaging::FileStatus;
 use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::study::decision::{Assumptions, DecisionEngine, Waning};
 use crate::study::{AssessedCohort, IngestReport, Models, PseudonymKey, ResponseModel};
+use crate::terms::PatientId;
 use crate::web::{IndexPage, ReportSource, SourceError};
 
 /// Every report of an assessed cohort, rendered on request from views kept in memory.
@@ -13,6 +14,8 @@ pub(crate) struct CohortReports {
     views: BTreeMap<String, ReportView>,
     order: Vec<String>,
     meta: IndexMeta,
+    /// Namespace of the cohort's ids and key of the pseudonyms, for clinical systems that ask by id.
+    names: Option<(String, PseudonymKey)>,
 }
 
 impl CohortReports {
@@ -38,7 +41,13 @@ impl CohortReports {
             n_refused: refusals.len(),
             refusals,
         };
-        Self { views, order, meta }
+        Self { views, order, meta, names: None }
+    }
+
+    /// The reports, found by the cohort's own ids too.
+    pub(crate) fn with_names(mut self, namespace: &str, key: PseudonymKey) -> Self {
+        self.names = Some((namespace.to_owned(), key));
+        self
     }
 
     /// True for a cohort of invented patients.
@@ -65,6 +74,12 @@ impl ReportSource for CohortReports {
 
     fn report(&self, pseudonym: &str) -> Result<Option<ReportView>, SourceError> {
         Ok(self.views.get(pseudonym).cloned())
+    }
+
+    fn pseudonym(&self, clinical_id: &str) -> Option<String> {
+        let (namespace, key) = self.names.as_ref()?;
+        let patient = PatientId::new(namespace, clinical_id).ok()?;
+        Some(key.pseudonym(&patient).to_string())
     }
 }
 

@@ -29,8 +29,8 @@ pub mod review;
 pub mod sources;
 
 pub use applicability::{
-    Applicability, Contradiction, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule, PopulationRules,
-    Reason, Reference, Severity, Subgroup, Verdict,
+    Applicability, ColumnShift, Contradiction, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule,
+    PopulationRules, Reason, Reference, Severity, Subgroup, Verdict,
 };
 pub use column_scale::ColumnScale;
 pub use error::Error;

@@ -14,6 +14,7 @@ mod html;
 mod index;
 mod json;
 pub mod limits;
+pub mod model;
 mod page;
 pub mod survival_words;
 pub mod view;

@@ -69,6 +69,10 @@ pub enum Action {
     OutcomeRecorded,
     /// A patient's data were given to a program.
     AskedByApi,
+    /// A token for a program was made.
+    TokenMade,
+    /// A token for a program was ended.
+    TokenEnded,
     /// The audit log was shown.
     ViewedAudit,
     /// The audit log was exported.
@@ -77,7 +81,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of menus.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::SetUp,
         Self::SignedIn,
         Self::SignInFailed,
@@ -112,6 +116,8 @@ impl Action {
         Self::DecisionExported,
         Self::OutcomeRecorded,
         Self::AskedByApi,
+        Self::TokenMade,
+        Self::TokenEnded,
         Self::ViewedAudit,
         Self::ExportedAudit,
     ];
@@ -154,6 +160,8 @@ impl Action {
             Self::DecisionExported => "decision-exported",
             Self::OutcomeRecorded => "outcome-recorded",
             Self::AskedByApi => "asked-by-api",
+            Self::TokenMade => "token-made",
+            Self::TokenEnded => "token-ended",
             Self::ViewedAudit => "viewed-audit",
             Self::ExportedAudit => "exported-audit",
         }

@@ -11,12 +11,15 @@ struct Migration {
 }
 
 /// In order, without gaps; a released step never changes.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    both: include_str!("migrations/0001_accounts.sql"),
-    sqlite: include_str!("migrations/0001_accounts_sqlite.sql"),
-    postgres: include_str!("migrations/0001_accounts_postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        both: include_str!("migrations/0001_accounts.sql"),
+        sqlite: include_str!("migrations/0001_accounts_sqlite.sql"),
+        postgres: include_str!("migrations/0001_accounts_postgres.sql"),
+    },
+    Migration { version: 3, both: include_str!("migrations/0003_tokens.sql"), sqlite: "", postgres: "" },
+];
 
 /// The first statement of every run: `FOR UPDATE` is not needed, since the transaction holds the write lock.
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)";

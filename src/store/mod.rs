@@ -19,6 +19,7 @@ mod random;
 mod role;
 mod sessions;
 mod sign_in;
+mod tokens;
 
 pub use action::Action;
 pub use audit::{AuditKey, AuditPlace};
@@ -32,6 +33,7 @@ pub use random::new_secret;
 pub use role::{Right, Role};
 pub use sessions::{ABSOLUTE_MS, IDLE_MS, Session};
 pub use sign_in::{SignInAnswer, SignInTry};
+pub use tokens::{ApiToken, MAX_TOKEN_DAYS};
 
 pub(in crate::store) use clock::now_ms;
 pub(in crate::store) use random::new_id;

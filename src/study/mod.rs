@@ -8,11 +8,13 @@ mod applies;
 mod assess;
 mod assessment;
 mod check;
+mod check_one;
 pub mod classical;
 mod compare;
 mod cross_validate;
 pub mod decision;
 mod digest;
+mod drift;
 mod embedding;
 mod encoder;
 mod encoder_cv;
@@ -24,6 +26,7 @@ mod fused_table;
 mod ingest;
 mod model;
 mod model_explanation;
+mod model_watch;
 pub mod policy;
 mod predict;
 mod predict_breast;
@@ -44,6 +47,7 @@ pub use assessment::{
     OptionEstimate, Performance, ViewWeight,
 };
 pub use check::{CheckReport, Explanation, check, explain};
+pub use check_one::FileCheck;
 pub use compare::{
     BinaryComparison, BinaryDifference, BinaryModelResult, Comparison, ComparisonSpec, External, FoldResult,
     LabelSetCoverage, PatientRisk, PredictionFile, SurvivalCalibrationSummary, SurvivalComparison, SurvivalDifference,
@@ -51,6 +55,7 @@ pub use compare::{
 };
 pub use cross_validate::{CrossValidation, cross_validate, paired_difference};
 pub use digest::{PseudonymKey, RowHashes, sha256_hex, sha256_of_file};
+pub use drift::{Drift, drift, drift_of};
 pub use embedding::{EmbedReport, EmbedRequest, PretrainedWeights, embed_studies};
 pub use encoder::{EncoderRefit, train_encoder_from};
 pub use encoder_cv::cross_validate_encoder;
@@ -62,6 +67,7 @@ pub use fused_table::FusedTable;
 pub use ingest::{IngestReport, ingest};
 pub use model::{EncoderUse, ResponseManifest, ResponseModel};
 pub use model_explanation::{MeanContribution, ModelExplanation, SurrogateRules, explain_model};
+pub use model_watch::ModelWatch;
 pub use predict::{Prediction, PredictionTable, evaluate_model, predict};
 pub use predict_breast::{PredictVersion, predict_breast};
 pub use progress::{Progress, Silent};

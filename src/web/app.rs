@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::auth::oidc::Provider;
+use super::services::{Running, Services};
 use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::store::{Person, Store};
 
@@ -30,6 +31,13 @@ pub trait ReportSource: Send + Sync {
     /// # Errors
     /// Whatever stopped the source.
     fn report(&self, pseudonym: &str) -> Result<Option<ReportView>, SourceError>;
+
+    /// The pseudonym of a patient whom a clinical system calls `clinical_id`; `None` where such ids mean nothing here. It
+    /// may be the pseudonym of nobody: ask for the report.
+    fn pseudonym(&self, clinical_id: &str) -> Option<String> {
+        let _ = clinical_id;
+        None
+    }
 }
 
 /// How the server is reached, and who may pass without a password.
@@ -53,13 +61,15 @@ pub struct App {
     store: Store,
     security: Arc<Security>,
     provider: Option<Arc<Provider>>,
+    services: Arc<Running>,
 }
 
 impl App {
     /// An application over `source` and `store`, on loopback only.
     #[must_use]
     pub fn new(source: Arc<dyn ReportSource + Send + Sync>, store: Store) -> Self {
-        Self { source, store, security: Arc::default(), provider: None }
+        let services = Arc::new(Running::new(Services::default()));
+        Self { source, store, security: Arc::default(), provider: None, services }
     }
 
     /// The application reached as `security` says.
@@ -79,6 +89,18 @@ impl App {
     /// The identity provider, if there is one.
     pub(super) fn provider(&self) -> Option<&Arc<Provider>> {
         self.provider.as_ref()
+    }
+
+    /// The application with models, operation and programs as `services` says.
+    #[must_use]
+    pub fn with_services(mut self, services: Services) -> Self {
+        self.services = Arc::new(Running::new(services));
+        self
+    }
+
+    /// Models, operation and programs.
+    pub(super) fn services(&self) -> &Running {
+        &self.services
     }
 
     /// The source, to be moved onto a blocking thread.

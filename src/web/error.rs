@@ -87,6 +87,19 @@ pub enum Error {
     /// An identity provider that said no, an answer to no question of this browser, or somebody without a role here.
     #[error("the sign-in by the identity provider was not accepted")]
     NotVouched,
+    /// A temporary file could not be written.
+    #[error("a temporary file could not be written")]
+    Scratch {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Model files that are missing or changed since the server started.
+    #[error("{n_files} model files are missing or have changed")]
+    ModelsChanged {
+        /// How many.
+        n_files: usize,
+    },
     /// A blocking task was cancelled or panicked.
     #[error("the task was cut off")]
     Cut,
@@ -165,6 +178,10 @@ impl Error {
             Self::NotVouched => (
                 "The sign-in was not accepted",
                 "The identity provider refused, the sign-in took too long or began in another browser, or you have no role here. An administrator can add you.".to_owned(),
+            ),
+            Self::ModelsChanged { .. } => (
+                "A model file is missing or has changed",
+                "Reports are withheld until the model files are again those that this server was started with. They come back by themselves: nothing need be restarted.".to_owned(),
             ),
             Self::NoSession | Self::SignInFirst { .. } => ("Sign in first", "This address answers signed-in people only.".to_owned()),
             Self::MustChange => ("Choose a password first", "The initial password is good for one sign-in.".to_owned()),
@@ -250,6 +267,7 @@ impl ResponseError for Error {
             Self::Forbidden { .. } | Self::Forged | Self::NotVouched | Self::Direct => StatusCode::FORBIDDEN,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Provider { .. } => StatusCode::BAD_GATEWAY,
+            Self::ModelsChanged { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignInFirst { .. } | Self::MustChange => StatusCode::SEE_OTHER,
             Self::NoSession => StatusCode::UNAUTHORIZED,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,

@@ -5,25 +5,35 @@
 //! every computation on a patient, and SQL.
 
 mod answer;
+pub mod api;
 mod app;
 mod audit_page;
 pub mod auth;
+pub mod cds;
 mod error;
 mod guard;
 mod headers;
 pub mod layout;
+mod models;
 mod moment;
+mod operations;
 mod pages;
 mod people;
+mod rendered;
 pub mod routes;
 mod serve;
+mod services;
+mod tokens;
 
 pub use app::{App, IndexPage, ReportSource, Security, SourceError};
 pub use error::Error;
 pub use headers::content_security_policy;
 pub use serve::{Start, block_on, serve};
+pub use services::Services;
 
 #[cfg(test)]
 pub(crate) mod browser;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,17 @@
 use actix_web::http::header::{CONTENT_TYPE, HeaderName};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::app::{App, IndexPage};
 use super::auth::SignedIn;
 use super::layout::with_navigation;
+use super::rendered::{self, Form};
 use super::{Error, routes};
-use crate::report::{self, Links, ReportView};
+use crate::report::{self, ReportView};
 use crate::store::{Action, Right};
 
 const HTML: (HeaderName, &str) = (CONTENT_TYPE, "text/html; charset=utf-8");
-const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/json");
 
 /// The list of patients.
 pub(super) async fn index(app: web::Data<App>, who: SignedIn) -> Result<HttpResponse, Error> {
@@ -31,43 +31,41 @@ pub(super) async fn index(app: web::Data<App>, who: SignedIn) -> Result<HttpResp
     Ok(HttpResponse::Ok().insert_header(HTML).body(with_navigation(&body, &who, routes::INDEX)?))
 }
 
-/// One report as HTML.
+/// One report as HTML, from memory where it was written before.
 pub(super) async fn report(
     app: web::Data<App>,
     who: SignedIn,
     pseudonym: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    let print = |view: &ReportView| {
-        let links =
-            Links { index: Some(routes::INDEX.to_owned()), json: Some(routes::report_json_path(&view.pseudonym)) };
-        Ok(report::html_linked(view, &links)?)
-    };
-    let body = shown(&app, &who, Action::ViewedReport, "html", pseudonym.into_inner(), print).await?;
-    Ok(HttpResponse::Ok().insert_header(HTML).body(with_navigation(&body, &who, routes::INDEX)?))
+    who.require(Right::ReadPatients)?;
+    let found = rendered::of(&app, &pseudonym, Form::Html).await?;
+    app.store().audit(Some(&who.person), Action::ViewedReport, Some(pseudonym.as_str()), &found.detail).await?;
+    Ok(HttpResponse::Ok().insert_header(HTML).body(with_navigation(found.text(), &who, routes::INDEX)?))
 }
 
 /// The same report as JSON.
 pub(super) async fn report_json(
+    request: HttpRequest,
     app: web::Data<App>,
     who: SignedIn,
     pseudonym: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    let print = |view: &ReportView| Ok(report::json(view));
-    let body = shown(&app, &who, Action::ExportedReport, "json", pseudonym.into_inner(), print).await?;
-    Ok(HttpResponse::Ok().insert_header(JSON).body(body))
+    kept(&request, &app, &who, Action::ExportedReport, &pseudonym, Form::Json).await
 }
 
-/// Whether the server is alive.
-pub(super) async fn health() -> HttpResponse {
-    HttpResponse::Ok().insert_header(JSON).body("{\"status\":\"ok\"}\n")
-}
-
-/// Whether the server can answer: the database does.
-pub(super) async fn ready(app: web::Data<App>) -> HttpResponse {
-    match app.store().ping().await {
-        Ok(()) => HttpResponse::Ok().insert_header(JSON).body("{\"status\":\"ready\"}\n"),
-        Err(_) => HttpResponse::ServiceUnavailable().insert_header(JSON).body("{\"status\":\"database gone\"}\n"),
-    }
+/// As [`shown`], for a form that is kept in memory.
+async fn kept(
+    request: &HttpRequest,
+    app: &App,
+    who: &SignedIn,
+    action: Action,
+    pseudonym: &str,
+    form: Form,
+) -> Result<HttpResponse, Error> {
+    who.require(Right::ReadPatients)?;
+    let found = rendered::of(app, pseudonym, form).await?;
+    app.store().audit(Some(&who.person), action, Some(pseudonym), &found.detail).await?;
+    Ok(found.answer(request))
 }
 
 /// Every address that is not a route.

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
-use super::{Error, audit_page, auth, pages, people};
+use super::{Error, api, audit_page, auth, cds, models, operations, pages, people, tokens};
 use crate::store::{Right, Role};
 
 /// The list of patients.
@@ -50,8 +50,11 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
-        .service(resource(HEALTH).get(pages::health).head(pages::health))
-        .service(resource(READY).get(pages::ready).head(pages::ready))
+        .configure(operations::mount)
+        .configure(api::mount)
+        .configure(cds::mount)
+        .configure(models::mount)
+        .configure(tokens::mount)
         .configure(auth::mount)
         .service(form(PEOPLE).get(people::list).head(people::list).post(people::add))
         .service(form(PERSON).get(people::show).head(people::show).post(people::change))

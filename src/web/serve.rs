@@ -6,7 +6,7 @@ use actix_web::{HttpServer, middleware, rt, web};
 use serde_json::json;
 
 use super::auth::oidc::{Provider, Settings};
-use super::{App, Error, ReportSource, Security, guard, headers, routes};
+use super::{App, Error, ReportSource, Security, Services, guard, headers, operations, routes};
 use crate::store::{Action, AuditKey, HashedPassword, NewPerson, Person, Role, Store, new_secret};
 
 /// Seconds that running requests get to finish when the server is told to stop.
@@ -27,6 +27,8 @@ pub struct Start {
     pub security: Security,
     /// The identity provider, if there is one.
     pub provider: Option<Settings>,
+    /// Models, operation and the programs that ask.
+    pub services: Services,
     /// Everybody on this machine is signed in as an invented person. For SYNTHETIC patients only.
     pub demonstration: bool,
 }
@@ -43,6 +45,7 @@ impl Start {
             audit_key: AuditKey::fresh()?,
             security: Security::default(),
             provider: None,
+            services: Services::default(),
             demonstration: true,
         })
     }
@@ -60,7 +63,7 @@ impl Start {
 pub fn serve(start: Start, bind: SocketAddr, ready: impl FnOnce(SocketAddr, Option<String>)) -> Result<(), Error> {
     let bind = guard::reachable(bind, &start.security, start.demonstration)?;
     block_on(async move {
-        let Start { source, database, audit_key, mut security, provider, demonstration } = start;
+        let Start { source, database, audit_key, mut security, provider, services, demonstration } = start;
         let store = Store::open(&database, audit_key).await?;
         let code = if demonstration {
             security.demonstration = Some((invented_person(&store).await?, new_secret()?));
@@ -72,17 +75,23 @@ pub fn serve(start: Start, bind: SocketAddr, ready: impl FnOnce(SocketAddr, Opti
             return Err(Error::NoPeople);
         }
         let provider = provider.map(Provider::new).transpose()?;
-        let app = App::new(source, store.clone()).with_security(security).with_provider(provider);
+        let app =
+            App::new(source, store.clone()).with_security(security).with_provider(provider).with_services(services);
         let data = web::Data::new(app);
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(data.clone())
+                .wrap(middleware::from_fn(operations::bounded))
                 .wrap(middleware::from_fn(headers::around))
+                .wrap(middleware::from_fn(operations::measured))
                 .configure(routes::mount)
         })
         .workers(2)
         .worker_max_blocking_threads(BLOCKING_THREADS)
         .client_request_timeout(Duration::from_secs(10))
+        .client_disconnect_timeout(Duration::from_secs(5))
+        .keep_alive(Duration::from_secs(75))
+        .max_connections(4096)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .bind(bind)
         .map_err(|source| Error::Bind { bind, source })?;

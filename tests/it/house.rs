@@ -26,10 +26,12 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 24] = [
+const DOORS: [(&str, &[&str]); 26] = [
+    ("utoipa", &["web"]),
+    ("prometheus", &["web"]),
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
-    ("flate2", &["imaging"]),
+    ("flate2", &["imaging", "web"]),
     ("candle", &["embed"]),
     ("gemm", &["embed"]),
     ("pulp", &["embed"]),

@@ -10,6 +10,7 @@ mod gate;
 mod population;
 mod reason;
 mod reference;
+mod shift;
 mod stored;
 mod verdict;
 
@@ -17,6 +18,7 @@ pub use gate::{Contradiction, Gate, GroupGate, ImageFinding};
 pub use population::{Criterion, PopulationRule, PopulationRules, Severity};
 pub use reason::Reason;
 pub use reference::Reference;
+pub use shift::ColumnShift;
 pub use verdict::{Applicability, Facts, Subgroup, Verdict};
 
 #[cfg(test)]

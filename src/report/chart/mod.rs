@@ -24,7 +24,7 @@ pub use steps::{AtRiskRow, StepCurve, StepPlot, step_plot};
 pub use survival::{SurvivalChart, gain_chart, survival_chart};
 
 /// Escapes text for use inside SVG and attributes.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
