@@ -1,4 +1,35 @@
-//! People, cases, decisions and their audit, in SQLite or PostgreSQL.
+//! People, sessions, cases, decisions and their audit, in SQLite or PostgreSQL.
 //!
-//! Nothing lives here yet: until sign-in exists the server shows reports on the loopback interface only and keeps
-//! nothing. Will import `terms` and `report`; the database driver will enter here.
+//! Lives here: the one database behind the server, its migrations, who may do what, and the append-only audit log. May
+//! import `terms` and `report`; sqlx and argon2 enter only here. Deliberately absent: HTTP, cookies and pages. Every
+//! statement is written once for both databases; only triggers differ.
+
+mod action;
+pub mod audit;
+mod clock;
+mod error;
+mod limits;
+mod migrate;
+mod open;
+mod password;
+mod people;
+mod random;
+mod role;
+mod sessions;
+
+pub use action::Action;
+pub use audit::{AuditKey, AuditPlace};
+pub use error::Error;
+pub use limits::Refusal;
+pub use open::{Backend, Store};
+pub use password::{MIN_PASSWORD, check_password};
+pub use people::{Account, NewPerson, Person};
+pub use random::new_secret;
+pub use role::{Right, Role};
+pub use sessions::{ABSOLUTE_MS, IDLE_MS, Session};
+
+pub(in crate::store) use clock::now_ms;
+pub(in crate::store) use random::new_id;
+
+#[cfg(test)]
+mod tests;

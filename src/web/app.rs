@@ -1,6 +1,8 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::report::{IndexEntry, IndexMeta, ReportView};
+use crate::store::{Person, Store};
 
 /// Whatever stopped a source; it goes to the log and never to a page.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -29,21 +31,53 @@ pub trait ReportSource: Send + Sync {
     fn report(&self, pseudonym: &str) -> Result<Option<ReportView>, SourceError>;
 }
 
-/// The application: one source of reports, shared by all workers.
+/// How the server is reached, and who may pass without a password.
+#[derive(Debug, Clone, Default)]
+pub struct Security {
+    /// A proxy that ends TLS stands in front: cookies are `Secure` and their names carry `__Host-`.
+    pub tls: bool,
+    /// Names beside the loopback ones that a `Host` header may hold.
+    pub allowed_hosts: Vec<String>,
+    /// Addresses of proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpAddr>,
+    /// A demonstration: everybody on this machine is this person, with this token for forms.
+    pub demonstration: Option<(Person, String)>,
+}
+
+/// The application: one source of reports and one store, shared by all workers.
 #[derive(Clone)]
 pub struct App {
     source: Arc<dyn ReportSource + Send + Sync>,
+    store: Store,
+    security: Arc<Security>,
 }
 
 impl App {
-    /// An application over `source`.
+    /// An application over `source` and `store`, on loopback only.
     #[must_use]
-    pub fn new(source: Arc<dyn ReportSource + Send + Sync>) -> Self {
-        Self { source }
+    pub fn new(source: Arc<dyn ReportSource + Send + Sync>, store: Store) -> Self {
+        Self { source, store, security: Arc::default() }
+    }
+
+    /// The application reached as `security` says.
+    #[must_use]
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.security = Arc::new(security);
+        self
     }
 
     /// The source, to be moved onto a blocking thread.
     pub(super) fn source(&self) -> Arc<dyn ReportSource + Send + Sync> {
         Arc::clone(&self.source)
+    }
+
+    /// The database.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// How the server is reached.
+    pub(super) fn security(&self) -> &Security {
+        &self.security
     }
 }

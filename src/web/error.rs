@@ -1,14 +1,16 @@
 use std::net::SocketAddr;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE};
+use actix_web::error::UrlencodedError;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 use thiserror::Error as ThisError;
 
 use super::app::SourceError;
+use super::layout::Page;
 use super::routes;
-use crate::report::STYLE;
+use crate::store::{self, Right};
 
 /// Why the server did not start, or did not answer with the page asked for.
 #[derive(Debug, ThisError)]
@@ -59,18 +61,49 @@ pub enum Error {
     /// A blocking task was cancelled or panicked.
     #[error("the task was cut off")]
     Cut,
+    /// The database refused or is gone.
+    #[error("the store failed")]
+    Store(#[from] store::Error),
+    /// A role without the right.
+    #[error("the role lacks the right {}", right.as_str())]
+    Forbidden {
+        /// The right that was asked for.
+        right: Right,
+    },
+    /// A form that our own page did not send, or of a session that has ended.
+    #[error("the form was not sent by a page of this session")]
+    Forged,
+    /// A page for signed-in people only.
+    #[error("nobody is signed in")]
+    SignInFirst {
+        /// The page to come back to.
+        next: String,
+    },
+    /// A program without a session.
+    #[error("nobody is signed in")]
+    NoSession,
+    /// An initial password that was not yet changed.
+    #[error("the initial password must be changed first")]
+    MustChange,
+    /// A body that is too long.
+    #[error("the body is too long")]
+    TooLong,
+    /// A body of another type.
+    #[error("the body is of another type")]
+    ContentType,
+    /// A body that cannot be read.
+    #[error("the body cannot be read")]
+    BadForm,
 }
 
 #[derive(Template)]
 #[template(path = "web/message.html")]
 struct MessagePage {
-    title: &'static str,
-    style: &'static str,
-    synthetic: Option<&'static str>,
-    running: &'static str,
+    page: Page,
     kicker: String,
     text: String,
     href: &'static str,
+    back: &'static str,
 }
 
 impl Error {
@@ -86,6 +119,23 @@ impl Error {
                 "Open this page by its loopback name",
                 "Use 127.0.0.1, [::1] or localhost in the address bar. Other names are refused, so that no web site can read these pages through your browser.".to_owned(),
             ),
+            Self::Forbidden { .. } => (
+                "This page is not open to your role",
+                "An administrator can change roles. The attempt was recorded.".to_owned(),
+            ),
+            Self::Forged => (
+                "The form was not accepted",
+                "It was not sent from a page of this session, or the session has ended. Open the page again and repeat what you entered.".to_owned(),
+            ),
+            Self::NoSession | Self::SignInFirst { .. } => ("Sign in first", "This address answers signed-in people only.".to_owned()),
+            Self::MustChange => ("Choose a password first", "The initial password is good for one sign-in.".to_owned()),
+            Self::TooLong => ("Too much was sent", "The form is longer than this server takes.".to_owned()),
+            Self::ContentType => ("The form has another type", "Expected application/x-www-form-urlencoded.".to_owned()),
+            Self::BadForm => ("The form could not be read", "A field is missing or malformed.".to_owned()),
+            Self::Store(error) if error.is_unavailable() => (
+                "The database does not answer",
+                format!("Nothing was recorded. Try again in a moment. Request id: {request_id}"),
+            ),
             _ => ("Something went wrong", format!("Request id: {request_id}")),
         }
     }
@@ -94,21 +144,59 @@ impl Error {
     pub(super) fn page(&self, request_id: &str) -> HttpResponse {
         let status = self.status_code();
         let (title, text) = self.words(request_id);
+        let (href, back) = match self {
+            Self::NoSession | Self::SignInFirst { .. } => (routes::SIGN_IN, "Sign in"),
+            Self::MustChange => (routes::PASSWORD, "Choose a password"),
+            _ => (routes::INDEX, "Back to the list of patients"),
+        };
         let page = MessagePage {
-            title,
-            style: STYLE,
-            synthetic: None,
-            running: "regimen",
+            page: Page::new(title, None, ""),
             kicker: format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default()),
             text,
-            href: routes::INDEX,
+            href,
+            back,
         };
         let body = page.render().unwrap_or_else(|_| format!("{title}\nRequest id: {request_id}\n"));
         let mut response = HttpResponse::build(status);
         if matches!(self, Self::Method) {
             response.insert_header((ALLOW, "GET, HEAD"));
         }
+        match self {
+            Self::SignInFirst { next } if next == routes::INDEX => {
+                response.insert_header((LOCATION, routes::SIGN_IN));
+            }
+            Self::SignInFirst { next } => {
+                response.insert_header((LOCATION, format!("{}?next={}", routes::SIGN_IN, routes::escaped(next))));
+            }
+            Self::MustChange => {
+                response.insert_header((LOCATION, routes::PASSWORD));
+            }
+            _ => {}
+        }
         response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(body)
+    }
+}
+
+impl Error {
+    /// What the form extractor's error means.
+    pub(super) fn of_form(error: &actix_web::Error) -> Self {
+        match error.as_error::<UrlencodedError>() {
+            Some(UrlencodedError::Overflow { .. }) => Self::TooLong,
+            Some(UrlencodedError::ContentType | UrlencodedError::Encoding) => Self::ContentType,
+            _ => Self::BadForm,
+        }
+    }
+
+    /// The error with all its sources, for the log.
+    pub(super) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        text
     }
 }
 
@@ -118,6 +206,13 @@ impl ResponseError for Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::Forbidden { .. } | Self::Forged => StatusCode::FORBIDDEN,
+            Self::SignInFirst { .. } | Self::MustChange => StatusCode::SEE_OTHER,
+            Self::NoSession => StatusCode::UNAUTHORIZED,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::Store(error) if error.is_unavailable() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -19,12 +19,29 @@ pub(super) fn loopback(bind: SocketAddr) -> Result<SocketAddr, Error> {
 ///
 /// # Errors
 /// [`Error::Host`] when the name is absent or any other.
-pub(super) fn host(request: &HttpRequest) -> Result<(), Error> {
+pub(super) fn host(request: &HttpRequest, allowed: &[String]) -> Result<(), Error> {
     let mut named = request.headers().get_all(HOST);
     let header = named.next().and_then(|value| value.to_str().ok()).ok_or(Error::Host)?;
     let target = request.uri().authority().map(|authority| authority.as_str());
-    let fine = named.next().is_none() && is_loopback_name(header) && target.is_none_or(is_loopback_name);
+    let known = |name: &str| is_loopback_name(name) || is_allowed(name, allowed);
+    let fine = named.next().is_none() && known(header) && target.is_none_or(known);
     if fine { Ok(()) } else { Err(Error::Host) }
+}
+
+/// True when `authority` is one of the names that the operator gave, with or without a port.
+fn is_allowed(authority: &str, allowed: &[String]) -> bool {
+    let name = match authority.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => authority,
+    };
+    allowed.iter().any(|each| each.eq_ignore_ascii_case(name))
+}
+
+/// True when `origin` (scheme and authority) is the one that this request was sent to.
+pub(super) fn is_own_origin(request: &HttpRequest, origin: &str) -> bool {
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    !host.is_empty() && authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 /// True for `localhost`, a loopback IPv4 address or `[::1]`, with or without a port.

@@ -8,10 +8,10 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::{HttpMessage, HttpRequest, web};
 use sha2::{Digest, Sha256};
 
-use super::guard;
+use super::{App, Error, guard};
 use crate::report::STYLE;
 
 /// The id of one request, shown on error pages and in the log.
@@ -23,7 +23,7 @@ pub(super) struct RequestId(pub(super) String);
 pub fn content_security_policy() -> String {
     let hash = base64(&Sha256::digest(STYLE.as_bytes()));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     )
 }
 
@@ -48,8 +48,10 @@ pub(super) async fn around(
     let started = Instant::now();
     let id = format!("{:08x}-{:06}", *PROCESS as u32, COUNT.fetch_add(1, Ordering::Relaxed));
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = match guard::host(request.request()) {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+    let app = request.app_data::<web::Data<App>>().cloned();
+    let allowed = app.as_ref().map_or(&[][..], |app| &app.security().allowed_hosts);
+    let mut response = match guard::host(request.request(), allowed) {
+        Ok(()) => with_id(next.call(request).await?.map_into_boxed_body(), &id),
         Err(error) => request.into_response(error.page(&id)),
     };
     let fixed = [
@@ -76,6 +78,21 @@ pub(super) async fn around(
         "request"
     );
     Ok(response)
+}
+
+/// Puts the request's id on the page of an error that a handler returned, and its cause into the log.
+fn with_id(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    let page = response.response().error().and_then(|error| error.as_error::<Error>()).map(|error| {
+        let page = error.page(id);
+        if page.status().is_server_error() {
+            tracing::error!(request_id = id, cause = error.chain(), "request failed");
+        }
+        page
+    });
+    match page {
+        Some(page) => response.into_response(page),
+        None => response,
+    }
 }
 
 /// Standard base64 with padding (RFC 4648 section 4).

@@ -1,18 +1,20 @@
-//! The pages over HTTP, for one person on their own machine.
+//! The pages over HTTP.
 //!
-//! Lives here: the actix application, the table of its routes, headers, the loopback rule and the wording of HTTP
-//! errors. May import terms, study, report and store; actix enters only here. Deliberately absent: sign-in, which is
-//! why nothing but a loopback address is ever served, and every computation on a patient.
+//! Lives here: the actix application, the table of its routes, sign-in and rights, headers, and the wording of HTTP
+//! errors. May import terms, study, report and store; actix and openidconnect enter only here. Deliberately absent:
+//! every computation on a patient, and SQL.
 
 mod app;
+pub mod auth;
 mod error;
 mod guard;
 mod headers;
+pub mod layout;
 mod pages;
 pub mod routes;
 mod serve;
 
-pub use app::{App, IndexPage, ReportSource, SourceError};
+pub use app::{App, IndexPage, ReportSource, Security, SourceError};
 pub use error::Error;
 pub use headers::content_security_policy;
 pub use serve::{serve, serve_with};

@@ -88,21 +88,9 @@ fn answer(
         Err(error) => {
             let response = error.page(&id);
             if response.status().is_server_error() {
-                tracing::error!(request_id = id, cause = chain(&error), "request failed");
+                tracing::error!(request_id = id, cause = error.chain(), "request failed");
             }
             response
         }
     }
-}
-
-/// An error with all its sources, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

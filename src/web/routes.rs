@@ -13,6 +13,24 @@ pub const REPORT: &str = "/patients/{pseudonym:[^/.]+}";
 pub const REPORT_JSON: &str = "/patients/{pseudonym:[^/.]+}.json";
 /// Whether the server is alive.
 pub const HEALTH: &str = "/healthz";
+/// Whether the server can answer: the database does.
+pub const READY: &str = "/readyz";
+/// The tumour board.
+pub const BOARD: &str = "/board";
+/// The pages about models.
+pub const MODELS: &str = "/models";
+/// The sign-in page.
+pub const SIGN_IN: &str = "/sign-in";
+/// Ends the session.
+pub const SIGN_OUT: &str = "/sign-out";
+/// The first administrator.
+pub const SETUP: &str = "/setup";
+/// The own password.
+pub const PASSWORD: &str = "/password";
+/// The people.
+pub const PEOPLE: &str = "/people";
+/// The audit log.
+pub const AUDIT: &str = "/audit";
 
 /// Mounts every route; all answer GET and HEAD, and everything else is a page of its own.
 pub(super) fn mount(config: &mut ServiceConfig) {
@@ -44,6 +62,18 @@ pub fn is_pseudonym(text: &str) -> bool {
     })
 }
 
+/// True for the path of a page of this server, in characters that need no escaping; `//host` and `/\\host` are none.
+#[must_use]
+pub fn is_own_path(text: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~%?&=+,".contains(&byte);
+    text.len() <= 512 && text.starts_with('/') && !text.starts_with("//") && text.bytes().all(fine)
+}
+
+/// An own path as the value of a query parameter.
+pub(super) fn escaped(path: &str) -> String {
+    path.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('=', "%3D").replace('?', "%3F")
+}
+
 /// A resource whose other methods are answered by a page.
 fn resource(path: &str) -> Resource {
     web::resource(path.to_owned()).default_service(web::to(pages::method_not_allowed))
@@ -52,6 +82,19 @@ fn resource(path: &str) -> Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_paths_of_this_server_are_own() {
+        for good in ["/", "/patients/P-0123456789AB", "/board?state=new&page=2", "/audit?action=signed-in"] {
+            assert!(is_own_path(good), "{good}");
+        }
+        for bad in [
+            "", "//evil.example", "///evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)",
+            "/\tevil", "/a\r\nSet-Cookie: x=y", "/é", "/a b", "/@evil.example", "evil.example/", "/a#b", "/<script>",
+        ] {
+            assert!(!is_own_path(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn only_pseudonyms_have_the_shape_of_one() {
