@@ -11,12 +11,20 @@ struct Migration {
 }
 
 /// In order, without gaps; a released step never changes.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    both: include_str!("migrations/0001_accounts.sql"),
-    sqlite: include_str!("migrations/0001_accounts_sqlite.sql"),
-    postgres: include_str!("migrations/0001_accounts_postgres.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        both: include_str!("migrations/0001_accounts.sql"),
+        sqlite: include_str!("migrations/0001_accounts_sqlite.sql"),
+        postgres: include_str!("migrations/0001_accounts_postgres.sql"),
+    },
+    Migration {
+        version: 2,
+        both: include_str!("migrations/0002_board.sql"),
+        sqlite: include_str!("migrations/0002_board_sqlite.sql"),
+        postgres: include_str!("migrations/0002_board_postgres.sql"),
+    },
+];
 
 /// The first statement of every run: `FOR UPDATE` is not needed, since the transaction holds the write lock.
 const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)";

@@ -3,7 +3,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::cases::{fresh, locked, step};
-use super::{Case, CaseState, Cause, Day, Error, Tx, clean_text, record};
+use super::{CaseState, Cause, Day, Error, Tx, clean_text, record};
 use crate::store::{Action, Person, Store, new_id};
 
 /// One meeting of the board.
@@ -58,7 +58,7 @@ impl Store {
     /// [`Error::Invalid`] for a long title.
     pub async fn add_meeting(&self, who: &Person, held_on: Day, title: &str) -> Result<String, Error> {
         let title = clean_text(title).map_err(|rule| Error::invalid("title", rule))?;
-        let id = new_id()?;
+        let id = new_id();
         let mut tx = self.write().await?;
         sqlx::query("INSERT INTO board_meeting (id, held_on, title, version, created_ms) VALUES ($1, $2, $3, 1, $4)")
             .bind(&id)

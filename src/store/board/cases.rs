@@ -136,7 +136,7 @@ impl Store {
     /// [`Error::AlreadyOpen`] when the patient has a case that is not decided, [`Error::Invalid`] for a long question.
     pub async fn open_case(&self, who: &Person, new: &NewCase) -> Result<String, Error> {
         let question = clean_text(&new.question).map_err(|rule| Error::invalid("question", rule))?;
-        let id = new_id()?;
+        let id = new_id();
         let mut tx = self.write().await?;
         let made = sqlx::query(
             "INSERT INTO board_case (id, pseudonym, state, complexity, blind, question, version, touched, meeting_id, \

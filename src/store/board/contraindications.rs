@@ -8,7 +8,6 @@ use super::condition::{Answers, Condition, Holds, all};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleFile {
-    #[expect(dead_code, reason = "a version without a reader would be refused by deny_unknown_fields")]
     version: u32,
     #[serde(rename = "treatment")]
     treatments: Vec<Treatment>,

@@ -1,6 +1,6 @@
 //! The tumour board: cases on their way from opened to followed up, what is known of them, and what was decided.
 //!
-//! Lives here: the rules ([`CaseState`], [`ItemList`], [`Completeness`], [`contraindications`]) as pure values, and the
+//! Lives here: the rules ([`CaseState`], [`ItemList`], [`Completeness`], [`findings`]) as pure values, and the
 //! tables that keep cases, meetings, entries, votes, decisions and outcomes. The rules stand here because nothing below
 //! the database needs them. What several people write at once is only ever appended; what has one value (state, draft)
 //! carries a version, and a change made from an older one is refused with [`Error::Stale`]. Every change and its audit
@@ -9,8 +9,8 @@
 mod agenda;
 mod cases;
 mod completeness;
-pub mod condition;
-pub mod contraindications;
+mod condition;
+mod contraindications;
 mod day;
 mod decision;
 mod decisions;
@@ -26,6 +26,8 @@ mod voices;
 pub use agenda::{AgendaLine, Meeting};
 pub use cases::{Case, Move, NewCase};
 pub use completeness::{Completeness, FromRecord, ItemStanding};
+pub use condition::{Answers, Condition, Holds};
+pub use contraindications::{Finding, Rule, Severity, Treatment, findings};
 pub use day::{Day, instant_text};
 pub use decision::{CodedWord, DecisionBody, Deviation, Expected, PlanName, Rejected, Words, canonical};
 pub use decisions::Decision;

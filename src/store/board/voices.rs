@@ -112,7 +112,8 @@ impl Store {
             .await?;
         let read: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM audit WHERE person_id = $1 AND subject = $2 AND action IN \
-             ('viewed-report', 'viewed-patient-page', 'exported-report', 'asked-what-if')",
+             ('viewed-report', 'viewed-patient-page', 'exported-report', 'asked-what-if', 'viewed-case') \
+             AND (action <> 'viewed-case' OR detail LIKE '%\"numbers\":true%')",
         )
         .bind(&who.id)
         .bind(&case.pseudonym)
