@@ -6,6 +6,7 @@
 
 mod app;
 pub mod auth;
+pub mod board;
 mod error;
 mod guard;
 mod headers;

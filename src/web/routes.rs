@@ -38,6 +38,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
+        .configure(super::board::mount)
         .service(resource(HEALTH).get(pages::health).head(pages::health))
         .default_service(web::to(pages::not_found));
 }
