@@ -82,6 +82,12 @@ pub enum Error {
     /// The change would leave nobody who may manage people.
     #[error("this would leave no administrator")]
     LastAdministrator,
+    /// One's own account is changed by somebody else.
+    #[error("one's own account can only be changed by another administrator")]
+    Own,
+    /// A set-up code that is wrong, used or too old, or a database that has people already.
+    #[error("the set-up code is not valid")]
+    SetupCode,
     /// A value in the database that this program cannot have written.
     #[error("{table}.{column}: a value this program does not know")]
     Stored {
@@ -121,7 +127,8 @@ impl Error {
                 sqlx::Error::Database(error) => error.code().is_some_and(|code| {
                     let code: &str = &code;
                     let sqlite = code.parse::<i64>().is_ok_and(|code| [5, 6, 8, 10, 13, 14].contains(&(code & 0xff)));
-                    let postgres = ["08", "53", "57", "55"].iter().any(|class| code.len() == 5 && code.starts_with(class));
+                    let postgres =
+                        ["08", "53", "57", "55"].iter().any(|class| code.len() == 5 && code.starts_with(class));
                     if code.len() == 5 { postgres } else { sqlite }
                 }),
                 _ => false,

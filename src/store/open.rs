@@ -146,24 +146,30 @@ fn is_memory(url: &str) -> bool {
     url == "sqlite::memory:"
 }
 
-/// The file of a SQLite address.
+/// The file of a SQLite address; everything after `sqlite:` is the path, without parameters.
 #[must_use]
-pub(super) fn sqlite_path(url: &str) -> Option<PathBuf> {
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("sqlite:")?;
     let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let path = rest.split('?').next().unwrap_or_default();
-    (path != ":memory:" && !path.is_empty()).then(|| PathBuf::from(path))
+    (rest != ":memory:" && !rest.is_empty()).then(|| PathBuf::from(rest))
 }
 
 /// The address for the driver; a SQLite file is made first, so that only its owner may read it.
 fn address(url: &str, backend: Backend) -> Result<String, Error> {
-    if let (Backend::Sqlite, Some(path)) = (backend, sqlite_path(url)) {
-        let mut options = std::fs::OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-        return Ok(format!("sqlite://{}", path.display()));
-    }
-    Ok(url.to_owned())
+    let (Backend::Sqlite, Some(path)) = (backend, sqlite_path(url)) else { return Ok(url.to_owned()) };
+    let io = |source| Error::Io { path: path.clone(), source };
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&path).map_err(io)?;
+    let full = std::path::absolute(&path).map_err(io)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    let escaped: String = full
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .map(|byte| if plain(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    Ok(format!("sqlite://{escaped}"))
 }

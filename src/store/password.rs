@@ -3,6 +3,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use super::Error;
+use super::random::random_bytes;
 
 /// Fewest characters of a password.
 pub const MIN_PASSWORD: usize = 12;
@@ -44,34 +45,55 @@ fn hasher() -> Result<Argon2<'static>, Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// The argon2id hash with a random salt, as a PHC string. Takes about 30 ms: call it on a blocking thread.
-///
-/// # Errors
-/// [`Error::Hashing`] when it cannot be made.
-pub(super) fn hash(password: &str) -> Result<String, Error> {
-    let hashed: PasswordHash = hasher()?.hash_password(password.as_bytes()).map_err(|_| Error::Hashing)?;
-    Ok(hashed.to_string())
+/// A password that keeps the rules, hashed. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct HashedPassword(pub(super) String);
+
+impl std::fmt::Debug for HashedPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HashedPassword(…)")
+    }
 }
 
-/// True when `password` belongs to `stored`. Without a stored hash it spends the same time and answers false.
-///
-/// # Errors
-/// [`Error::Hashing`] when the dummy hash cannot be made.
-pub(super) fn verify(password: &str, stored: Option<&str>) -> Result<bool, Error> {
-    let short: String;
-    let password = if password.len() > MAX_PASSWORD {
-        short = String::new();
-        &short
-    } else {
-        password
-    };
-    match stored.and_then(|text| PasswordHash::new(text).ok()) {
-        Some(stored) => Ok(hasher()?.verify_password(password.as_bytes(), &stored).is_ok()),
-        None => {
-            let _: PasswordHash = hasher()?.hash_password(password.as_bytes()).map_err(|_| Error::Hashing)?;
-            Ok(false)
-        }
+impl HashedPassword {
+    /// Checks and hashes a password with a random salt (argon2id). Takes some 30 ms: call it on a blocking thread.
+    ///
+    /// # Errors
+    /// [`Error::Password`] with the broken rule, [`Error::Hashing`] when it cannot be hashed.
+    pub fn new(password: &str, login: &str) -> Result<Self, Error> {
+        check_password(password, login)?;
+        let hashed: PasswordHash = hasher()?.hash_password(password.as_bytes()).map_err(|_| Error::Hashing)?;
+        Ok(Self(hashed.to_string()))
     }
+
+    /// A random password of 100 bits in letters that are hard to mistake, and its hash; it is shown once.
+    ///
+    /// # Errors
+    /// [`Error::Io`] without random bytes, [`Error::Hashing`] when it cannot be hashed.
+    pub fn initial() -> Result<(String, Self), Error> {
+        let bytes = random_bytes::<20>()?;
+        let letters: Vec<char> = bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte & 31)])).collect();
+        let text = letters.chunks(5).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-");
+        let hashed = Self::new(&text, "")?;
+        Ok((text, hashed))
+    }
+}
+
+/// Crockford's base 32: without i, l, o and u.
+const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// True when `password` belongs to `stored`. Without a stored hash it spends the same time and answers false.
+pub(super) fn verify(password: &str, stored: Option<&str>) -> bool {
+    let Ok(hasher) = hasher() else { return false };
+    let known = stored.and_then(|text| PasswordHash::new(text).ok());
+    if password.len() <= MAX_PASSWORD
+        && let Some(known) = known
+    {
+        return hasher.verify_password(password.as_bytes(), &known).is_ok();
+    }
+    let spent: Result<PasswordHash, _> = hasher.hash_password(b"nobody has this password");
+    drop(spent);
+    false
 }
 
 #[cfg(test)]
@@ -80,14 +102,24 @@ mod tests {
 
     #[test]
     fn a_password_is_known_by_its_hash_and_no_other_is() {
-        let stored = hash("correct horse battery").unwrap();
+        let HashedPassword(stored) = HashedPassword::new("correct horse battery", "anna").unwrap();
         assert!(stored.starts_with("$argon2id$v=19$"));
-        assert!(verify("correct horse battery", Some(&stored)).unwrap());
-        assert!(!verify("correct horse batterY", Some(&stored)).unwrap());
-        assert_ne!(stored, hash("correct horse battery").unwrap(), "salts differ");
-        assert!(!verify("correct horse battery", None).unwrap());
-        assert!(!verify("correct horse battery", Some("not a hash")).unwrap());
-        assert!(!verify("", Some(&hash("").unwrap().replace("argon2id", "argon2x"))).unwrap());
+        assert!(verify("correct horse battery", Some(&stored)));
+        assert!(!verify("correct horse batterY", Some(&stored)));
+        let HashedPassword(again) = HashedPassword::new("correct horse battery", "anna").unwrap();
+        assert_ne!(stored, again, "salts differ");
+        assert!(!verify("correct horse battery", None));
+        assert!(!verify("correct horse battery", Some("not a hash")));
+        assert!(!verify(&"x".repeat(300), Some(&stored)));
+    }
+
+    #[test]
+    fn initial_passwords_are_long_and_never_the_same() {
+        let (text, hashed) = HashedPassword::initial().unwrap();
+        assert_eq!(text.len(), 23);
+        assert!(verify(&text, Some(&hashed.0)));
+        assert_ne!(text, HashedPassword::initial().unwrap().0);
+        assert_eq!(format!("{hashed:?}"), "HashedPassword(…)");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Session {
 }
 
 /// What the database keeps instead of a token: it opens no session when read.
-fn token_hash(token: &str) -> String {
+pub(super) fn token_hash(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))
 }
 
@@ -45,14 +45,32 @@ impl Store {
             .bind(now - IDLE_MS)
             .execute(&mut **tx)
             .await?;
-        sqlx::query("INSERT INTO sessions (token_hash, person_id, csrf, created_ms, seen_ms) VALUES ($1, $2, $3, $4, $4)")
-            .bind(token_hash(&token))
-            .bind(person_id)
-            .bind(csrf)
-            .bind(now)
-            .execute(&mut **tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO sessions (token_hash, person_id, csrf, created_ms, seen_ms) VALUES ($1, $2, $3, $4, $4)",
+        )
+        .bind(token_hash(&token))
+        .bind(person_id)
+        .bind(csrf)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
         Ok(token)
+    }
+
+    /// Begins a session in place of an older one: a token that somebody may have planted never becomes a signed-in one.
+    pub(in crate::store) async fn replace_session(
+        &self,
+        tx: &mut Transaction<'static, Any>,
+        person_id: &str,
+        before: Option<&str>,
+    ) -> Result<String, Error> {
+        if let Some(before) = before {
+            sqlx::query("DELETE FROM sessions WHERE token_hash = $1")
+                .bind(token_hash(before))
+                .execute(&mut **tx)
+                .await?;
+        }
+        self.begin_session(tx, person_id).await
     }
 
     /// The session of `token`, if it is alive and its person may still sign in; moves its idle time on.

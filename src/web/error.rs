@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
-use actix_web::http::StatusCode;
 use actix_web::error::UrlencodedError;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;

@@ -90,8 +90,20 @@ mod tests {
             assert!(is_own_path(good), "{good}");
         }
         for bad in [
-            "", "//evil.example", "///evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)",
-            "/\tevil", "/a\r\nSet-Cookie: x=y", "/é", "/a b", "/@evil.example", "evil.example/", "/a#b", "/<script>",
+            "",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\tevil",
+            "/a\r\nSet-Cookie: x=y",
+            "/é",
+            "/a b",
+            "/@evil.example",
+            "evil.example/",
+            "/a#b",
+            "/<script>",
         ] {
             assert!(!is_own_path(bad), "{bad}");
         }

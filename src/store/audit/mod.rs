@@ -2,6 +2,8 @@
 
 mod chain;
 mod key;
+mod read;
+mod verify;
 
 use serde_json::Value;
 use sqlx::{Any, Transaction};
@@ -10,6 +12,8 @@ use super::{Action, Error, Person, Store};
 
 pub use chain::GENESIS;
 pub use key::AuditKey;
+pub use read::{AuditFilter, AuditLine};
+pub use verify::{Damage, Verified};
 
 /// Where an entry stands in the chain; printed as an anchor `seq:hash`.
 #[derive(Debug, Clone, PartialEq, Eq)]

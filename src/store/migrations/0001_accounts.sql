@@ -25,7 +25,7 @@ CREATE INDEX sessions_person ON sessions (person_id);
 CREATE TABLE attempts (
     subject TEXT PRIMARY KEY,
     failures BIGINT NOT NULL,
-    first_ms BIGINT NOT NULL,
+    last_ms BIGINT NOT NULL,
     blocked_until_ms BIGINT NOT NULL
 );
 

@@ -75,6 +75,3 @@ fn next_of(request: &HttpRequest) -> String {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     if request.method().is_safe() && routes::is_own_path(path) { path.to_owned() } else { routes::INDEX.to_owned() }
 }
-
-
-
