@@ -1,6 +1,7 @@
 //! The one integration-test binary: every test file is a module here, so that there is one link.
 
 mod bad_input;
+mod board_faults;
 mod calibrate_parity;
 mod compare;
 mod conformal_coverage;

@@ -1,7 +1,7 @@
 //! The board over a real database: SQLite always, PostgreSQL where `REGIMEN_TEST_POSTGRES` names one.
 
 use super::*;
-use crate::store::{AuditKey, Role, new_id};
+use crate::store::{AuditKey, Role};
 
 fn person(name: &str, role: Role) -> Person {
     Person { id: name.to_owned(), login: name.to_owned(), display_name: format!("Dr {name}"), role }
@@ -16,7 +16,7 @@ fn ben() -> Person {
 }
 
 /// A database of its own, with the folder that must outlive it.
-pub(super) struct Bench {
+struct Bench {
     store: Store,
     _folder: tempfile::TempDir,
 }
@@ -27,13 +27,7 @@ async fn benches() -> Vec<Bench> {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("board.db").display());
     benches.push(Bench { store: Store::open(&url, AuditKey::fresh().unwrap()).await.unwrap(), _folder: folder });
-    if let Ok(server) = std::env::var("REGIMEN_TEST_POSTGRES") {
-        let schema = format!("board_{}", new_id());
-        sqlx::any::install_default_drivers();
-        let pool = sqlx::AnyPool::connect(&server).await.unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).execute(&pool).await.unwrap();
-        let joint = if server.contains('?') { '&' } else { '?' };
-        let url = format!("{server}{joint}options=-c%20search_path%3D{schema}");
+    if let Some(url) = crate::store::tests::postgres("board").await {
         let store = Store::open(&url, AuditKey::fresh().unwrap()).await.unwrap();
         benches.push(Bench { store, _folder: tempfile::tempdir().unwrap() });
     }
