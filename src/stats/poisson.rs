@@ -24,7 +24,11 @@ const STEPS: usize = 200;
 /// Garwood 1936, *Biometrika* 28:437; R `poisson.test`.
 pub fn standardised_ratio(events: usize, expected: f64) -> Result<Estimate, Error> {
     if !(expected.is_finite() && expected > 0.0) {
-        return Err(Error::OutOfDomain { what: "expected events", expected: "a finite number above 0", found: expected });
+        return Err(Error::OutOfDomain {
+            what: "expected events",
+            expected: "a finite number above 0",
+            found: expected,
+        });
     }
     let n = events as f64;
     let lower = if events == 0 { 0.0 } else { quantile(0.975, 2.0 * n)? / 2.0 };

@@ -52,7 +52,7 @@ async fn write_for_ever(store: Store, round: u32, writer: u32) {
             blind: false,
             question: String::new(),
         };
-        let id = store.open_case(&who, &new).await.unwrap();
+        let id = store.open_case(&who, &new).await.expect("the patient has no case");
         let entry = |item: &str, value: &str| NewEntry {
             item: item.to_owned(),
             seen: 0,
@@ -60,15 +60,15 @@ async fn write_for_ever(store: Store, round: u32, writer: u32) {
             not_obtainable: false,
             note: String::new(),
         };
-        store.add_entries(&who, &id, &[entry("ct", "T2"), entry("er_pct", "90")]).await.unwrap();
+        store.add_entries(&who, &id, &[entry("ct", "T2"), entry("er_pct", "90")]).await.expect("the values fit");
         say(&format!("entered {id} 2"));
-        store.move_case(&who, &id, 1, CaseState::DataComplete, "").await.unwrap();
-        let meeting = store.add_meeting(&who, Day::parse("2026-12-03").unwrap(), "").await.unwrap();
-        store.schedule(&who, &id, 2, &meeting).await.unwrap();
-        store.move_case(&who, &id, 3, CaseState::Discussed, "").await.unwrap();
+        store.move_case(&who, &id, 1, CaseState::DataComplete, "").await.expect("the move is allowed");
+        let meeting = store.add_meeting(&who, Day::parse("2026-12-03").expect("a day"), "").await.expect("it is made");
+        store.schedule(&who, &id, 2, &meeting).await.expect("its data are complete");
+        store.move_case(&who, &id, 3, CaseState::Discussed, "").await.expect("it is scheduled");
         for (draft, reason) in [(0, ""), (1, "amended")] {
-            let version = store.sign_decision(&who, &id, draft, &body(), reason).await.unwrap();
-            let hash = store.decisions(&id).await.unwrap().pop().unwrap().sha256;
+            let version = store.sign_decision(&who, &id, draft, &body(), reason).await.expect("it is sound");
+            let hash = store.decisions(&id).await.expect("it can be read").pop().expect("it was signed").sha256;
             say(&format!("signed {id} {version} {hash}"));
         }
     }
@@ -76,7 +76,7 @@ async fn write_for_ever(store: Store, round: u32, writer: u32) {
 
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
+    writeln!(out, "{line}").and_then(|()| out.flush()).expect("the parent listens");
 }
 
 fn body() -> DecisionBody {
@@ -92,29 +92,32 @@ fn body() -> DecisionBody {
 
 /// Runs the child until it has acknowledged `lines` changes, kills it, and returns everything it acknowledged.
 fn killed(url: &str, key: &Path, round: u32, lines: usize) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().expect("this binary has a path"))
         .args(["board_faults::child_that_signs_decisions_until_it_is_killed", "--exact", "--nocapture"])
         .env(DATABASE, url)
         .env(KEY, key)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("this binary starts");
     let mut acknowledged = Vec::new();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
     let mut line = String::new();
     while acknowledged.len() < lines {
         line.clear();
-        assert!(out.read_line(&mut line).unwrap() > 0, "the child ended by itself after {acknowledged:?}");
+        assert!(
+            out.read_line(&mut line).expect("the child writes text") > 0,
+            "the child ended by itself after {acknowledged:?}"
+        );
         acknowledged.extend(whole(&line));
     }
     // Somewhere within the next writes, at another place in every round.
     std::thread::sleep(Duration::from_micros(u64::from(round) * 700));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill().expect("it runs");
+    child.wait().expect("it was killed");
     loop {
         line.clear();
-        if out.read_line(&mut line).unwrap() == 0 {
+        if out.read_line(&mut line).expect("the child writes text") == 0 {
             return acknowledged;
         }
         acknowledged.extend(whole(&line));
@@ -129,29 +132,31 @@ fn whole(line: &str) -> Option<String> {
 
 /// Every acknowledged change is there, every other one is there as a whole or not at all, and nothing was altered.
 async fn holds(url: &str, key: &Path, acknowledged: &[String]) {
-    let store = Store::open(url, AuditKey::read(key).unwrap()).await.unwrap();
+    let store = Store::open(url, AuditKey::read(key).expect("the key is there")).await.expect("the database opens");
     for line in acknowledged {
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
             ["signed", id, version, hash] => {
-                let decisions = store.decisions(id).await.unwrap();
+                let decisions = store.decisions(id).await.expect("it can be read");
                 let found = decisions.iter().find(|one| one.version.to_string() == *version);
                 assert_eq!(found.map(|one| one.sha256.as_str()), Some(*hash), "{line}");
             }
-            ["entered", id, n] => assert_eq!(store.entries(id).await.unwrap().len().to_string(), *n, "{line}"),
+            ["entered", id, n] => {
+                assert_eq!(store.entries(id).await.expect("it can be read").len().to_string(), *n, "{line}")
+            }
             _ => panic!("the child said {line}"),
         }
     }
-    for case in store.cases().await.unwrap() {
-        let signed = store.decisions(&case.id).await.unwrap().len();
+    for case in store.cases().await.expect("it can be read") {
+        let signed = store.decisions(&case.id).await.expect("it can be read").len();
         assert_eq!(case.state.is_decided(), signed > 0, "{case:?}");
-        let n_entries = store.entries(&case.id).await.unwrap().len();
+        let n_entries = store.entries(&case.id).await.expect("it can be read").len();
         assert!(n_entries == 0 || n_entries == 2, "{n_entries} of 2 entries");
-        let steps = store.case_moves(&case.id).await.unwrap().len() as i64;
+        let steps = store.case_moves(&case.id).await.expect("it can be read").len() as i64;
         assert_eq!(case.version, steps + 1, "{case:?}");
     }
-    assert_eq!(store.verify_decisions(None).await.unwrap(), []);
-    let audit = store.verify_audit(&[]).await.unwrap();
+    assert_eq!(store.verify_decisions(None).await.expect("it can be read"), []);
+    let audit = store.verify_audit(&[]).await.expect("it can be read");
     assert!(audit.damages.is_empty(), "{:?}", audit.damages);
     assert!(audit.entries as usize >= acknowledged.len());
     store.close().await;
@@ -159,7 +164,7 @@ async fn holds(url: &str, key: &Path, acknowledged: &[String]) {
 
 fn kill_again_and_again(url: &str, folder: &Path) -> usize {
     let key = folder.join("audit.key");
-    AuditKey::read_or_create(&key).unwrap();
+    AuditKey::read_or_create(&key).expect("the key is made");
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         let more = killed(url, &key, round, 10 + 3 * round as usize);

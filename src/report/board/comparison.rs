@@ -61,11 +61,7 @@ impl Cell {
     }
 
     fn figure(figure: &IntervalFigure, unit: &str) -> Self {
-        Self {
-            number: format!("{}{unit}", figure.text),
-            interval: figure.interval_text.clone(),
-            ..Self::default()
-        }
+        Self { number: format!("{}{unit}", figure.text), interval: figure.interval_text.clone(), ..Self::default() }
     }
 }
 
@@ -178,11 +174,9 @@ fn response(sources: &[Source]) -> ComparisonRow {
             let Source::Arm(row) = from else { return Cell::absent("the model knows the arms of its trial only") };
             let Some(estimate) = &row.estimate else { return Cell::absent(row.reason.clone()) };
             let mut cell = Cell::figure(estimate, "");
-            if place > 0 {
-                if let Some(reference) = &reference {
-                    cell.difference = points(estimate.estimate - reference.estimate);
-                    cell.difference_note = "interval not available";
-                }
+            if let Some(reference) = reference.as_ref().filter(|_| place > 0) {
+                cell.difference = points(estimate.estimate - reference.estimate);
+                cell.difference_note = "interval not available";
             }
             cell.conflicts = row
                 .other_models
@@ -193,10 +187,10 @@ fn response(sources: &[Source]) -> ComparisonRow {
                     (!inside).then(|| format!("{} says {}, outside this interval.", other.model, theirs.text))
                 })
                 .collect();
-            if let Some(seen) = &row.observed {
-                if seen.estimate < estimate.lower95 || seen.estimate > estimate.upper95 {
-                    cell.conflicts.push(format!("The rate observed in the arm, {}, lies outside this interval.", seen.text));
-                }
+            let inside = |value: f64| (estimate.lower95..=estimate.upper95).contains(&value);
+            if let Some(seen) = row.observed.as_ref().filter(|seen| !inside(seen.estimate)) {
+                cell.conflicts
+                    .push(format!("The rate observed in the arm, {}, lies outside this interval.", seen.text));
             }
             cell
         })

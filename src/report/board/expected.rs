@@ -53,8 +53,12 @@ pub fn follow_up(patients: &[Observed]) -> FollowUp {
             "Only {}: too few to judge the expectations, chance alone could explain almost any ratio here.",
             count(known.len())
         ),
-        Some(ratio) if ratio.lower95 > 1.0 => "More responses occurred than were expected; the interval leaves out 1.".to_owned(),
-        Some(ratio) if ratio.upper95 < 1.0 => "Fewer responses occurred than were expected; the interval leaves out 1.".to_owned(),
+        Some(ratio) if ratio.lower95 > 1.0 => {
+            "More responses occurred than were expected; the interval leaves out 1.".to_owned()
+        }
+        Some(ratio) if ratio.upper95 < 1.0 => {
+            "Fewer responses occurred than were expected; the interval leaves out 1.".to_owned()
+        }
         Some(_) => "The interval holds 1: what occurred agrees with what was expected.".to_owned(),
     };
     FollowUp {

@@ -94,8 +94,7 @@ fn without_any_outcome_there_is_no_ratio() {
 
 #[test]
 fn many_patients_with_far_fewer_responses_than_expected_are_said_to_be_fewer() {
-    let many: Vec<Observed> =
-        (0..100).map(|n| Observed { probability: Some(0.5), occurred: Some(n < 20) }).collect();
+    let many: Vec<Observed> = (0..100).map(|n| Observed { probability: Some(0.5), occurred: Some(n < 20) }).collect();
     let found = follow_up(&many);
     assert!(found.sentence.starts_with("Fewer"), "{}", found.sentence);
 }

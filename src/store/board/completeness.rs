@@ -82,10 +82,8 @@ impl Completeness {
                 ItemStanding { item, required: false, value, heads, record, seen }
             })
             .collect();
-        let answers: Answers = items
-            .iter()
-            .filter_map(|standing| Some((standing.item.id.clone(), standing.value.clone()?)))
-            .collect();
+        let answers: Answers =
+            items.iter().filter_map(|standing| Some((standing.item.id.clone(), standing.value.clone()?))).collect();
         for standing in &mut items {
             standing.required = standing.item.is_required(&answers);
         }

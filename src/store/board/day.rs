@@ -17,10 +17,11 @@ impl Day {
     /// Reads `YYYY-MM-DD`, a day that exists, in the years 1900 to 2199; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let shape = text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| match at {
-            4 | 7 => byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
+        let shape = text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
         if !shape {
             return None;
         }
@@ -95,7 +96,16 @@ mod tests {
         for good in ["2024-02-29", "2000-02-29", "1999-12-31", "2026-11-30"] {
             assert_eq!(Day::parse(good).unwrap().to_string(), good);
         }
-        for bad in ["2023-02-29", "1900-02-29", "2026-11-31", "2026-13-01", "2026-00-10", "26-11-30", "2026-11-30 ", "2026-1\u{661}-3"] {
+        for bad in [
+            "2023-02-29",
+            "1900-02-29",
+            "2026-11-31",
+            "2026-13-01",
+            "2026-00-10",
+            "26-11-30",
+            "2026-11-30 ",
+            "2026-1\u{661}-3",
+        ] {
             assert_eq!(Day::parse(bad), None, "{bad}");
         }
     }

@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn canonical_json_has_sorted_keys_whatever_their_order_was() {
-        let value: Value = serde_json::from_str("{\"b\": [1, {\"d\": null, \"c\": \"\\u00e4\\n\"}], \"a\": 0.25}").unwrap();
+        let value: Value =
+            serde_json::from_str("{\"b\": [1, {\"d\": null, \"c\": \"\\u00e4\\n\"}], \"a\": 0.25}").unwrap();
         assert_eq!(canonical(&value), "{\"a\":0.25,\"b\":[1,{\"c\":\"ä\\n\",\"d\":null}]}");
         let again: Value = serde_json::from_str(&canonical(&value)).unwrap();
         assert_eq!(canonical(&again), canonical(&value));
@@ -269,14 +270,12 @@ mod tests {
     #[test]
     fn a_decision_without_alternative_deviation_or_attendees_is_not_signed() {
         assert!(sound().problems().is_empty());
-        let fields = |body: &DecisionBody| -> Vec<String> { body.problems().into_iter().map(|(field, _)| field).collect() };
+        let fields =
+            |body: &DecisionBody| -> Vec<String> { body.problems().into_iter().map(|(field, _)| field).collect() };
         assert_eq!(fields(&DecisionBody { rejected: Vec::new(), ..sound() }), ["rejected"]);
         assert_eq!(fields(&DecisionBody { attendees: Vec::new(), ..sound() }), ["attendees"]);
         assert_eq!(fields(&DecisionBody { deviation: Deviation::default(), ..sound() }), ["deviation"]);
-        assert_eq!(
-            fields(&DecisionBody::default()),
-            ["chosen", "rejected", "deviation", "attendees"]
-        );
+        assert_eq!(fields(&DecisionBody::default()), ["chosen", "rejected", "deviation", "attendees"]);
     }
 
     #[test]

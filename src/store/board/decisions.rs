@@ -83,12 +83,11 @@ impl Store {
         let mut problems = body.problems();
         let mut tx = self.write().await?;
         let case = locked(&mut tx, case_id).await?;
-        let last = sqlx::query(
-            "SELECT version, sha256 FROM board_decision WHERE case_id = $1 ORDER BY version DESC LIMIT 1",
-        )
-        .bind(case_id)
-        .fetch_optional(&mut *tx)
-        .await?;
+        let last =
+            sqlx::query("SELECT version, sha256 FROM board_decision WHERE case_id = $1 ORDER BY version DESC LIMIT 1")
+                .bind(case_id)
+                .fetch_optional(&mut *tx)
+                .await?;
         let (last_version, previous): (i64, String) = match last {
             Some(row) => (row.try_get("version")?, row.try_get("sha256")?),
             None => (0, FIRST.to_owned()),

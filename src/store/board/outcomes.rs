@@ -111,10 +111,8 @@ impl Outcomes {
     pub fn contradiction(&self, new: &NewOutcome) -> Option<String> {
         let value = |kind| if new.kind == kind { Some(new.value.as_str()) } else { self.value(kind) };
         let (pcr, rcb) = (value(OutcomeKind::Pcr), value(OutcomeKind::Rcb));
-        if let (Some(pcr), Some(rcb)) = (pcr, rcb) {
-            if (pcr == "yes") != (rcb == "0") {
-                return Some("Complete response and a residual cancer burden of 0 belong together.".to_owned());
-            }
+        if pcr.zip(rcb).is_some_and(|(pcr, rcb)| (pcr == "yes") != (rcb == "0")) {
+            return Some("Complete response and a residual cancer burden of 0 belong together.".to_owned());
         }
         let death = self.latest(OutcomeKind::Death).filter(|death| death.value != "alive");
         let after = death.is_some_and(|death| new.kind != OutcomeKind::Death && new.dated_on > death.dated_on);

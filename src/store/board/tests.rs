@@ -136,8 +136,7 @@ async fn a_postponed_case_leaves_its_agenda_and_keeps_its_history() {
         store.schedule(&ben(), &second, 2, &meeting.id).await.unwrap();
         let version = store.meeting(&meeting.id).await.unwrap().version;
         store.reorder(&ben(), &meeting.id, version, &second, true).await.unwrap();
-        let order: Vec<String> =
-            store.agenda_lines().await.unwrap().into_iter().map(|line| line.case_id).collect();
+        let order: Vec<String> = store.agenda_lines().await.unwrap().into_iter().map(|line| line.case_id).collect();
         assert_eq!(order, [second.clone(), first]);
         let stale = store.reorder(&ben(), &meeting.id, version, &second, false).await;
         assert!(matches!(stale, Err(Error::Stale { .. })), "{stale:?}");

@@ -85,9 +85,9 @@ fn damages(stored: &[Stored], audited: &[(String, i64, String)]) -> Vec<Damage> 
                 "it does not follow the version before",
             ),
             (
-                !audited.iter().any(|(case, version, hash)| {
-                    *case == one.case_id && *version == one.version && *hash == one.hash
-                }),
+                !audited
+                    .iter()
+                    .any(|(case, version, hash)| *case == one.case_id && *version == one.version && *hash == one.hash),
                 "the audit log knows another hash, or none",
             ),
         ];

@@ -42,7 +42,10 @@ impl Asked {
                 to.label()
             ),
             board::Error::State { state } => {
-                format!("This is not possible while the case is \u{201c}{}\u{201d}. Nothing was changed.", state.label())
+                format!(
+                    "This is not possible while the case is \u{201c}{}\u{201d}. Nothing was changed.",
+                    state.label()
+                )
             }
             board::Error::AlreadyOpen => {
                 "This patient has an open case already. It must be decided before another is opened.".to_owned()

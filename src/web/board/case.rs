@@ -149,12 +149,7 @@ pub(super) async fn page(who: SignedIn, app: web::Data<App>, id: web::Path<Strin
 }
 
 /// The page after a form that was not taken, or without one; the view must be on the audit log already.
-pub(super) async fn render(
-    app: &App,
-    who: &SignedIn,
-    loaded: Loaded,
-    asked: &Asked,
-) -> Result<HttpResponse, Error> {
+pub(super) async fn render(app: &App, who: &SignedIn, loaded: Loaded, asked: &Asked) -> Result<HttpResponse, Error> {
     let store = app.store();
     let case = &loaded.case;
     let moves = store.case_moves(&case.id).await.map_err(plain)?;
@@ -174,13 +169,17 @@ pub(super) async fn render(
         (step.at_ms, format!("{} \u{2192} {}, {}{why}", step.from.label(), step.to.label(), step.who))
     }));
     timeline.extend(votes.iter().map(|vote| (vote.at_ms, format!("{} voted", vote.who))));
-    timeline.extend(decisions.iter().map(|one| (one.signed_ms, format!("Version {} signed by {}", one.version, one.signer))));
-    timeline.extend(outcomes.0.iter().map(|one| {
-        (one.at_ms, format!("{}: {} ({}), {}", one.kind.label(), one.value, one.dated_on, one.who))
-    }));
+    timeline.extend(
+        decisions.iter().map(|one| (one.signed_ms, format!("Version {} signed by {}", one.version, one.signer))),
+    );
+    timeline.extend(
+        outcomes
+            .0
+            .iter()
+            .map(|one| (one.at_ms, format!("{}: {} ({}), {}", one.kind.label(), one.value, one.dated_on, one.who))),
+    );
     timeline.sort_by_key(|(at, _)| *at);
-    let item_label =
-        |id: &String| ItemList::standard().find(id).map_or_else(|| id.clone(), |item| item.label.clone());
+    let item_label = |id: &String| ItemList::standard().find(id).map_or_else(|| id.clone(), |item| item.label.clone());
     let runs = who.person.role.has(Right::RunBoard);
     let page = CasePage {
         page: Page::new(format!("{} \u{2014} tumour board", case.pseudonym), Some(who), routes::BOARD)
@@ -281,7 +280,8 @@ pub(super) async fn render(
             .iter()
             .rev()
             .map(|one| {
-                let words = format!("Version {}, signed by {} at {}", one.version, one.signer, instant_text(one.signed_ms));
+                let words =
+                    format!("Version {}, signed by {} at {}", one.version, one.signer, instant_text(one.signed_ms));
                 (decision_path(&case.id, one.version), words)
             })
             .collect(),

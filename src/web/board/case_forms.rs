@@ -13,7 +13,12 @@ use crate::web::{App, Error};
 type Answer = Result<HttpResponse, Error>;
 
 /// A comment.
-pub(super) async fn comment(who: SignedIn, app: web::Data<App>, id: web::Path<String>, form: Checked<Fields>) -> Answer {
+pub(super) async fn comment(
+    who: SignedIn,
+    app: web::Data<App>,
+    id: web::Path<String>,
+    form: Checked<Fields>,
+) -> Answer {
     let loaded = load(&app, &who, &id).await?;
     let done = app.store().add_comment(&who.person, &loaded.case.id, form.get("comment")).await;
     after(&app, &who, loaded, form.0, done, "#comments").await

@@ -86,9 +86,7 @@ async fn render(app: &App, who: &SignedIn, loaded: &Loaded, asked: &Asked) -> Re
     let last = decisions.last();
     let theirs = match (&draft.body, last) {
         _ if !asked.stale => None,
-        (Some(body), _) => {
-            Some((format!("Saved by {} at {}", draft.who, instant_text(draft.at_ms)), lines(body)))
-        }
+        (Some(body), _) => Some((format!("Saved by {} at {}", draft.who, instant_text(draft.at_ms)), lines(body))),
         (None, Some(last)) => {
             Some((format!("Signed by {} at {}", last.signer, instant_text(last.signed_ms)), lines(&last.body)))
         }

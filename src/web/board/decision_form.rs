@@ -3,9 +3,7 @@ use super::fields::Fields;
 use super::load::Loaded;
 use crate::report::board::Plan;
 use crate::report::view::OptionRow;
-use crate::store::board::{
-    DecisionBody, Deviation, Draft, Error, Expected, PlanName, Rejected, Severity, Words,
-};
+use crate::store::board::{DecisionBody, Deviation, Draft, Error, Expected, PlanName, Rejected, Severity, Words};
 
 /// Lines for plans that were not chosen.
 const REJECTED: usize = 5;
@@ -105,10 +103,7 @@ pub(super) fn typed(loaded: &Loaded, form: &Fields, follow_up_on: Option<crate::
     DecisionBody {
         chosen: plan(form.get("chosen"), form.get("chosen_own")),
         rejected,
-        deviation: Deviation {
-            code: form.get("deviation").to_owned(),
-            text: form.get("deviation_text").to_owned(),
-        },
+        deviation: Deviation { code: form.get("deviation").to_owned(), text: form.get("deviation_text").to_owned() },
         attendees: form.get("attendees").lines().map(|line| line.trim().to_owned()).collect(),
         conditions: form.get("conditions").to_owned(),
         trial: form.get("trial").to_owned(),
@@ -148,7 +143,9 @@ pub(super) fn completed(loaded: &Loaded, mut body: DecisionBody) -> DecisionBody
         .collect();
     body.missing = loaded.completeness.missing().map(|standing| standing.item.label.clone()).collect();
     body.models = view
-        .map(|view| view.models.iter().map(|model| format!("{} {} {}", model.name, model.version, model.sha256)).collect())
+        .map(|view| {
+            view.models.iter().map(|model| format!("{} {} {}", model.name, model.version, model.sha256)).collect()
+        })
         .unwrap_or_default();
     body
 }

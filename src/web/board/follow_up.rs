@@ -61,10 +61,8 @@ pub(super) async fn page(who: SignedIn, app: web::Data<App>) -> Result<HttpRespo
             decision_href: decision_path(&case.id, decision.version),
             pseudonym: case.pseudonym,
             plan: decision.body.chosen.label.clone(),
-            expected: expected.map_or_else(
-                || "\u{2014}".to_owned(),
-                |one| format!("{} %", percent_number(one.probability)),
-            ),
+            expected: expected
+                .map_or_else(|| "\u{2014}".to_owned(), |one| format!("{} %", percent_number(one.probability))),
             overdue: pcr.is_none() && due.is_some_and(|day| day < today),
             pcr: dash(pcr),
             rcb: dash(latest(OutcomeKind::Rcb)),
@@ -76,10 +74,7 @@ pub(super) async fn page(who: SignedIn, app: web::Data<App>) -> Result<HttpRespo
     let subjects: Vec<&str> = lines.iter().map(|line| line.pseudonym.as_str()).collect();
     let detail = json!({ "page": "follow-up", "patients": subjects });
     store.audit(Some(&who.person), Action::ViewedBoard, None, &detail).await?;
-    let page = FollowUpPage {
-        page: Page::new("Follow-up", Some(&who), routes::BOARD),
-        found: follow_up(&patients),
-        lines,
-    };
+    let page =
+        FollowUpPage { page: Page::new("Follow-up", Some(&who), routes::BOARD), found: follow_up(&patients), lines };
     html(StatusCode::OK, &page)
 }

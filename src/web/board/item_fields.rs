@@ -46,7 +46,8 @@ pub(super) struct ItemGroup {
 pub(super) fn groups(completeness: &Completeness, asked: &Asked, only_missing: bool) -> Vec<ItemGroup> {
     let mut groups: Vec<ItemGroup> = Vec::new();
     for standing in &completeness.items {
-        if only_missing && !(standing.required && !standing.is_answered()) && asked.error(&standing.item.id).is_empty() {
+        if only_missing && !(standing.required && !standing.is_answered()) && asked.error(&standing.item.id).is_empty()
+        {
             continue;
         }
         let field = field(standing, asked);

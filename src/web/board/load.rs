@@ -69,9 +69,8 @@ pub(super) async fn load(app: &App, who: &SignedIn, id: &str) -> Result<Loaded, 
     let blind = store.is_blind(&who.person, &case.pseudonym).await.map_err(plain)?;
     let entries = store.entries(&case.id).await.map_err(plain)?;
     let report = report(app, &case.pseudonym).await;
-    let completeness = Completeness::judge(&entries, |item| {
-        report.as_ref().and_then(|view| from_record(&view.inputs, item))
-    });
+    let completeness =
+        Completeness::judge(&entries, |item| report.as_ref().and_then(|view| from_record(&view.inputs, item)));
     let findings = findings(&completeness.answers);
     let (view, unseen) = if blind { (None, report) } else { (report, None) };
     let either = view.as_ref().or(unseen.as_ref());

@@ -62,13 +62,8 @@ async fn render(who: &SignedIn, app: &App, id: &str, asked: &Asked) -> Result<Ht
     who.require(Right::TakePartInBoard)?;
     let store = app.store();
     let meeting = store.meeting(checked_id(id)?).await.map_err(plain)?;
-    let agenda: Vec<AgendaLine> = store
-        .agenda_lines()
-        .await
-        .map_err(plain)?
-        .into_iter()
-        .filter(|line| line.meeting_id == meeting.id)
-        .collect();
+    let agenda: Vec<AgendaLine> =
+        store.agenda_lines().await.map_err(plain)?.into_iter().filter(|line| line.meeting_id == meeting.id).collect();
     let mut lines = Vec::new();
     for (place, line) in (1..).zip(&agenda) {
         let one = store.case(&line.case_id).await.map_err(plain)?;

@@ -21,11 +21,11 @@ mod queue;
 
 pub use decision::{DecisionView, decision_view};
 
+use actix_web::HttpResponse;
 use actix_web::Resource;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::web::{self, FormConfig, ServiceConfig};
-use actix_web::HttpResponse;
 use askama::Template;
 
 use super::{Error, pages};

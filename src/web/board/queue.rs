@@ -128,7 +128,8 @@ async fn render(who: &SignedIn, app: &App, asked: &Asked) -> Result<HttpResponse
         }
     };
     let runs = who.person.role.has(Right::RunBoard);
-    let (patients, synthetic) = if runs { patients(app, &cases, asked.typed.get("pseudonym")).await } else { (Vec::new(), None) };
+    let (patients, synthetic) =
+        if runs { patients(app, &cases, asked.typed.get("pseudonym")).await } else { (Vec::new(), None) };
     let shown: Vec<&str> = cases.iter().map(|one| one.id.as_str()).collect();
     store.audit(Some(&who.person), Action::ViewedBoard, None, &json!({ "cases": shown })).await?;
     let page = QueuePage {
