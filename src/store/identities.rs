@@ -17,8 +17,10 @@ pub struct Identity<'a> {
     pub login: Option<&'a str>,
     /// What pages call a new person.
     pub display_name: Option<&'a str>,
-    /// The role that the provider names.
+    /// The role that the provider names; it replaces the one before.
     pub role: Option<Role>,
+    /// The role of a new person whom the provider names none for.
+    pub default_role: Option<Role>,
 }
 
 impl Store {
@@ -68,7 +70,7 @@ impl Store {
                 person
             }
             None => {
-                let role = identity.role.ok_or(Error::NoPerson)?;
+                let role = identity.role.or(identity.default_role).ok_or(Error::NoPerson)?;
                 let login = self.free_login(&mut tx, &identity).await?;
                 let name = identity.display_name.filter(|name| !name.trim().is_empty()).unwrap_or(&login);
                 let name: String = name.chars().filter(|letter| !letter.is_control()).take(100).collect();

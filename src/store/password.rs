@@ -1,3 +1,5 @@
+use std::sync::{Condvar, Mutex, PoisonError};
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -38,6 +40,33 @@ pub fn check_password(password: &str, login: &str) -> Result<(), Error> {
     Err(Error::Password { rule })
 }
 
+/// How many passwords are hashed at once: each takes 19 MiB.
+const AT_ONCE: usize = 4;
+
+static HASHING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// A place among those that hash; given back when dropped.
+struct Turn;
+
+impl Turn {
+    fn wait() -> Self {
+        let (count, freed) = &HASHING;
+        let running = count.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running =
+            freed.wait_while(running, |running| *running >= AT_ONCE).unwrap_or_else(PoisonError::into_inner);
+        *running += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let (count, freed) = &HASHING;
+        *count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        freed.notify_one();
+    }
+}
+
 fn hasher() -> Result<Argon2<'static>, Error> {
     // Tests hash hundreds of passwords; one pass over the least memory keeps them quick.
     let (memory, passes, lanes) = if cfg!(test) { (Params::MIN_M_COST, 1, 1) } else { COST };
@@ -62,6 +91,7 @@ impl HashedPassword {
     /// [`Error::Password`] with the broken rule, [`Error::Hashing`] when it cannot be hashed.
     pub fn new(password: &str, login: &str) -> Result<Self, Error> {
         check_password(password, login)?;
+        let _turn = Turn::wait();
         let hashed: PasswordHash = hasher()?.hash_password(password.as_bytes()).map_err(|_| Error::Hashing)?;
         Ok(Self(hashed.to_string()))
     }
@@ -85,6 +115,7 @@ const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// True when `password` belongs to `stored`. Without a stored hash it spends the same time and answers false.
 pub(super) fn verify(password: &str, stored: Option<&str>) -> bool {
     let Ok(hasher) = hasher() else { return false };
+    let _turn = Turn::wait();
     let known = stored.and_then(|text| PasswordHash::new(text).ok());
     if password.len() <= MAX_PASSWORD
         && let Some(known) = known

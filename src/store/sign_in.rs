@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use serde_json::json;
+use sqlx::{Any, Transaction};
 
 use super::audit::{Entry, append};
 use super::limits::{MAX_ADDRESS_FAILURES, MAX_FAILURES, address_key, login_key};
@@ -40,7 +41,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] when the database does not answer.
     pub async fn begin_sign_in(&self, login: &str, address: IpAddr) -> Result<Result<SignInTry, Refusal>, Error> {
-        let (login, address) = (login.trim().to_lowercase(), address_key(address));
+        let (login, address) = (login.trim().to_lowercase().replace('\0', " "), address_key(address));
         let mut tx = self.write().await?;
         // An address that waits does not count against a login.
         for (key, allowed) in [(&address, MAX_ADDRESS_FAILURES), (&login_key(&login), MAX_FAILURES)] {
@@ -76,45 +77,61 @@ impl Store {
         answer: SignInAnswer,
         before: Option<&str>,
     ) -> Result<Result<String, Refusal>, Error> {
-        let SignInAnswer { tried, right } = answer;
         let mut tx = self.write().await?;
-        let Some(person) = tried.person.as_ref().filter(|_| right) else {
-            // An unknown login is not written down: it may be a password in the wrong field.
-            let subject = tried.person.as_ref().map(|person| person.login.as_str());
-            let failures: Option<i64> = sqlx::query_scalar("SELECT failures FROM attempts WHERE subject = $1")
-                .bind(login_key(&tried.login))
-                .fetch_optional(&mut *tx)
-                .await?;
-            let locked = failures.is_some_and(|failures| failures >= MAX_FAILURES);
-            let action = if locked { Action::LockedOut } else { Action::SignInFailed };
-            append(self, &mut tx, Entry { who: None, action, subject, detail: &json!({}) }).await?;
+        let Some(person) = self.accept(&mut tx, answer).await? else {
             tx.commit().await?;
             return Ok(Err(Refusal::Wrong));
         };
-        // Disabled or changed since the password was read: the older answer no longer counts.
-        let now: Option<Option<String>> =
-            sqlx::query_scalar("SELECT password_hash FROM people WHERE id = $1 AND disabled = 0")
-                .bind(&person.id)
-                .fetch_optional(&mut *tx)
-                .await?;
-        if now.flatten() != tried.stored {
-            return Ok(Err(Refusal::Wrong));
-        }
-        self.forget_failures(&mut tx, &tried.login).await?;
-        self.forgive_address(&mut tx, &tried.address).await?;
-        let entry = Entry { who: Some(person), action: Action::SignedIn, subject: None, detail: &json!({}) };
+        let entry = Entry { who: Some(&person), action: Action::SignedIn, subject: None, detail: &json!({}) };
         append(self, &mut tx, entry).await?;
         let token = self.replace_session(&mut tx, &person.id, before).await?;
         tx.commit().await?;
         Ok(Ok(token))
     }
 
-    /// Changes the own password, ends every session of this person and begins a new one.
+    /// Who this is, when the password was right and still is; else the failure is recorded.
+    async fn accept(&self, tx: &mut Transaction<'static, Any>, answer: SignInAnswer) -> Result<Option<Person>, Error> {
+        let SignInAnswer { tried, right } = answer;
+        if let Some(person) = tried.person.as_ref().filter(|_| right) {
+            // Disabled or changed since the password was read: the older answer no longer counts.
+            let now: Option<Option<String>> =
+                sqlx::query_scalar("SELECT password_hash FROM people WHERE id = $1 AND disabled = 0")
+                    .bind(&person.id)
+                    .fetch_optional(&mut **tx)
+                    .await?;
+            if now.flatten() == tried.stored {
+                self.forget_failures(tx, &tried.login).await?;
+                self.forgive_address(tx, &tried.address).await?;
+                return Ok(tried.person);
+            }
+        }
+        // An unknown login is not written down: it may be a password in the wrong field.
+        let subject = tried.person.as_ref().map(|person| person.login.as_str());
+        let failures: Option<i64> = sqlx::query_scalar("SELECT failures FROM attempts WHERE subject = $1")
+            .bind(login_key(&tried.login))
+            .fetch_optional(&mut **tx)
+            .await?;
+        let locked = failures.is_some_and(|failures| failures >= MAX_FAILURES);
+        let action = if locked { Action::LockedOut } else { Action::SignInFailed };
+        append(self, tx, Entry { who: None, action, subject, detail: &json!({}) }).await?;
+        Ok(None)
+    }
+
+    /// Changes the own password when the current one was right, ends every session of this person and begins a new one.
     ///
     /// # Errors
     /// [`Error::Database`] when the database does not answer.
-    pub async fn change_password(&self, person: &Person, new: &HashedPassword) -> Result<String, Error> {
+    pub async fn change_password(
+        &self,
+        person: &Person,
+        current: SignInAnswer,
+        new: &HashedPassword,
+    ) -> Result<Result<String, Refusal>, Error> {
         let mut tx = self.write().await?;
+        if self.accept(&mut tx, current).await?.is_none_or(|found| found.id != person.id) {
+            tx.commit().await?;
+            return Ok(Err(Refusal::Wrong));
+        }
         let entry = Entry { who: Some(person), action: Action::PasswordChanged, subject: None, detail: &json!({}) };
         append(self, &mut tx, entry).await?;
         sqlx::query("UPDATE people SET password_hash = $1, must_change = 0 WHERE id = $2")
@@ -125,7 +142,7 @@ impl Store {
         sqlx::query("DELETE FROM sessions WHERE person_id = $1").bind(&person.id).execute(&mut *tx).await?;
         let token = self.begin_session(&mut tx, &person.id).await?;
         tx.commit().await?;
-        Ok(token)
+        Ok(Ok(token))
     }
 
     /// Ends the session of `token`.

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::auth::oidc::Provider;
 use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::store::{Person, Store};
 
@@ -34,7 +35,8 @@ pub trait ReportSource: Send + Sync {
 /// How the server is reached, and who may pass without a password.
 #[derive(Debug, Clone, Default)]
 pub struct Security {
-    /// A proxy that ends TLS stands in front: cookies are `Secure` and their names carry `__Host-`.
+    /// A proxy that ends TLS stands in front: cookies are `Secure`, their names carry `__Host-`, and only the proxies and
+    /// this machine are answered.
     pub tls: bool,
     /// Names beside the loopback ones that a `Host` header may hold.
     pub allowed_hosts: Vec<String>,
@@ -50,13 +52,14 @@ pub struct App {
     source: Arc<dyn ReportSource + Send + Sync>,
     store: Store,
     security: Arc<Security>,
+    provider: Option<Arc<Provider>>,
 }
 
 impl App {
     /// An application over `source` and `store`, on loopback only.
     #[must_use]
     pub fn new(source: Arc<dyn ReportSource + Send + Sync>, store: Store) -> Self {
-        Self { source, store, security: Arc::default() }
+        Self { source, store, security: Arc::default(), provider: None }
     }
 
     /// The application reached as `security` says.
@@ -64,6 +67,18 @@ impl App {
     pub fn with_security(mut self, security: Security) -> Self {
         self.security = Arc::new(security);
         self
+    }
+
+    /// The application whose people may sign in by an identity provider.
+    #[must_use]
+    pub fn with_provider(mut self, provider: Option<Provider>) -> Self {
+        self.provider = provider.map(Arc::new);
+        self
+    }
+
+    /// The identity provider, if there is one.
+    pub(super) fn provider(&self) -> Option<&Arc<Provider>> {
+        self.provider.as_ref()
     }
 
     /// The source, to be moved onto a blocking thread.

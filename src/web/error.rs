@@ -15,14 +15,15 @@ use crate::store::{self, Right};
 /// Why the server did not start, or did not answer with the page asked for.
 #[derive(Debug, ThisError)]
 pub enum Error {
-    /// An address that other machines could reach.
-    #[error(
-        "{bind} is not a loopback address: regimen has no sign-in yet and serves this machine only (127.0.0.1 or [::1])"
-    )]
+    /// An address that other machines could reach, without a proxy that ends TLS.
+    #[error("{bind} is not a loopback address: other machines are served only behind a proxy that ends TLS")]
     NotLoopback {
         /// The address asked for.
         bind: SocketAddr,
     },
+    /// An address that other machines could reach, while nobody could sign in.
+    #[error("the database has no people, and the address is not a loopback address")]
+    NoPeople,
     /// The address could not be opened.
     #[error("could not listen on {bind}")]
     Bind {
@@ -42,9 +43,12 @@ pub enum Error {
     /// No such page.
     #[error("no page at this address")]
     NotFound,
-    /// A page that is there, asked for with another method than GET or HEAD.
-    #[error("this address answers GET and HEAD only")]
-    Method,
+    /// A page that is there, asked for with another method.
+    #[error("this address answers {allow} only")]
+    Method {
+        /// The methods that are answered.
+        allow: &'static str,
+    },
     /// A `Host` that is not a name of this machine's loopback.
     #[error("the host named in the request is not a loopback name")]
     Host,
@@ -58,6 +62,31 @@ pub enum Error {
     /// A page could not be written.
     #[error("a page could not be written")]
     Report(#[from] crate::report::Error),
+    /// A page's template could not be filled.
+    #[error("a page could not be filled")]
+    Page {
+        /// What the template said.
+        #[source]
+        source: askama::Error,
+    },
+    /// A body that did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Slow,
+    /// A server behind a proxy, asked past it or without TLS.
+    #[error("the request did not come through the proxy by https")]
+    Direct,
+    /// An identity provider that could not be asked or answered against the protocol.
+    #[error("the identity provider failed while {doing}")]
+    Provider {
+        /// What was being done.
+        doing: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// An identity provider that said no, an answer to no question of this browser, or somebody without a role here.
+    #[error("the sign-in by the identity provider was not accepted")]
+    NotVouched,
     /// A blocking task was cancelled or panicked.
     #[error("the task was cut off")]
     Cut,
@@ -114,7 +143,7 @@ impl Error {
                 "There is no page here",
                 "The address may be mistyped, or the patient is no longer in the list.".to_owned(),
             ),
-            Self::Method => ("This page can only be read", "It answers GET and HEAD requests, and no others.".to_owned()),
+            Self::Method { allow } => ("This page is not asked for in this way", format!("It answers {allow} requests, and no others.")),
             Self::Host => (
                 "Open this page by its loopback name",
                 "Use 127.0.0.1, [::1] or localhost in the address bar. Other names are refused, so that no web site can read these pages through your browser.".to_owned(),
@@ -126,6 +155,16 @@ impl Error {
             Self::Forged => (
                 "The form was not accepted",
                 "It was not sent from a page of this session, or the session has ended. Open the page again and repeat what you entered.".to_owned(),
+            ),
+            Self::Slow => ("The form took too long to arrive", "Try again.".to_owned()),
+            Self::Direct => ("Open this page by https", "This server answers only through its proxy, by https.".to_owned()),
+            Self::Provider { .. } => (
+                "The identity provider did not answer as expected",
+                format!("Try again, or sign in with a password. Request id: {request_id}"),
+            ),
+            Self::NotVouched => (
+                "The sign-in was not accepted",
+                "The identity provider refused, the sign-in took too long or began in another browser, or you have no role here. An administrator can add you.".to_owned(),
             ),
             Self::NoSession | Self::SignInFirst { .. } => ("Sign in first", "This address answers signed-in people only.".to_owned()),
             Self::MustChange => ("Choose a password first", "The initial password is good for one sign-in.".to_owned()),
@@ -145,7 +184,9 @@ impl Error {
         let status = self.status_code();
         let (title, text) = self.words(request_id);
         let (href, back) = match self {
-            Self::NoSession | Self::SignInFirst { .. } => (routes::SIGN_IN, "Sign in"),
+            Self::NoSession | Self::SignInFirst { .. } | Self::Provider { .. } | Self::NotVouched => {
+                (routes::SIGN_IN, "Sign in")
+            }
             Self::MustChange => (routes::PASSWORD, "Choose a password"),
             _ => (routes::INDEX, "Back to the list of patients"),
         };
@@ -158,10 +199,10 @@ impl Error {
         };
         let body = page.render().unwrap_or_else(|_| format!("{title}\nRequest id: {request_id}\n"));
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Method) {
-            response.insert_header((ALLOW, "GET, HEAD"));
-        }
         match self {
+            Self::Method { allow } => {
+                response.insert_header((ALLOW, *allow));
+            }
             Self::SignInFirst { next } if next == routes::INDEX => {
                 response.insert_header((LOCATION, routes::SIGN_IN));
             }
@@ -204,9 +245,11 @@ impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Forbidden { .. } | Self::Forged => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::Forged | Self::NotVouched | Self::Direct => StatusCode::FORBIDDEN,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Provider { .. } => StatusCode::BAD_GATEWAY,
             Self::SignInFirst { .. } | Self::MustChange => StatusCode::SEE_OTHER,
             Self::NoSession => StatusCode::UNAUTHORIZED,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,

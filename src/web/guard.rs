@@ -3,14 +3,18 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::HttpRequest;
 use actix_web::http::header::HOST;
 
-use super::Error;
+use super::{Error, Security};
 
-/// Checks that `bind` cannot be reached from another machine.
+/// Checks that `bind` is on this machine only, or behind a proxy that ends TLS; a demonstration never leaves the machine.
 ///
 /// # Errors
 /// [`Error::NotLoopback`] otherwise.
-pub(super) fn loopback(bind: SocketAddr) -> Result<SocketAddr, Error> {
-    if bind.ip().is_loopback() { Ok(bind) } else { Err(Error::NotLoopback { bind }) }
+pub(super) fn reachable(bind: SocketAddr, security: &Security, demonstration: bool) -> Result<SocketAddr, Error> {
+    if bind.ip().is_loopback() || (security.tls && !demonstration) {
+        Ok(bind)
+    } else {
+        Err(Error::NotLoopback { bind })
+    }
 }
 
 /// Checks that the request names a loopback host, in its `Host` header and, where given, in its target.
@@ -35,6 +39,24 @@ fn is_allowed(authority: &str, allowed: &[String]) -> bool {
         _ => authority,
     };
     allowed.iter().any(|each| each.eq_ignore_ascii_case(name))
+}
+
+/// Passes a request that came from this machine or through the proxy by https, where the server stands behind one.
+///
+/// # Errors
+/// [`Error::Direct`] otherwise: a password would cross the network in the clear.
+pub(super) fn through_proxy(request: &HttpRequest, security: &Security) -> Result<(), Error> {
+    if !security.tls {
+        return Ok(());
+    }
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let proxy = peer.is_some_and(|peer| security.proxies.contains(&peer));
+    let scheme = request.headers().get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    match (proxy, scheme) {
+        (true, Some("https")) => Ok(()),
+        (false, None) if peer.is_some_and(|peer| peer.is_loopback()) => Ok(()),
+        _ => Err(Error::Direct),
+    }
 }
 
 /// True when `origin` (scheme and authority) is the one that this request was sent to.
@@ -64,6 +86,8 @@ fn is_port(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     #[test]
@@ -94,13 +118,69 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_addresses_are_served() {
-        for good in ["127.0.0.1:0", "[::1]:8080", "127.9.9.9:1"] {
-            assert!(loopback(good.parse().unwrap()).is_ok(), "{good}");
+    fn other_addresses_are_served_behind_a_proxy_only() {
+        let (plain, tls) = (Security::default(), Security { tls: true, ..Security::default() });
+        for local in ["127.0.0.1:0", "[::1]:8080", "127.9.9.9:1"] {
+            assert!(reachable(local.parse().unwrap(), &plain, true).is_ok(), "{local}");
         }
-        for bad in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80", "[2001:db8::1]:80"] {
-            let error = loopback(bad.parse().unwrap()).unwrap_err();
-            assert!(error.to_string().contains("no sign-in yet"), "{error}");
+        for open in ["0.0.0.0:80", "[::]:80", "192.168.1.2:80", "[2001:db8::1]:80"] {
+            let bind = open.parse().unwrap();
+            assert!(reachable(bind, &plain, false).is_err() && reachable(bind, &tls, true).is_err(), "{open}");
+            assert!(reachable(bind, &tls, false).is_ok(), "{open}");
+        }
+    }
+
+    #[test]
+    fn a_server_behind_a_proxy_answers_that_proxy_over_https_and_this_machine() {
+        let security = Security { tls: true, proxies: vec!["10.0.0.5".parse().unwrap()], ..Security::default() };
+        let passes = |peer: &str, proto: Option<&str>| {
+            let mut request = TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap());
+            if let Some(proto) = proto {
+                request = request.insert_header(("x-forwarded-proto", proto));
+            }
+            through_proxy(&request.to_http_request(), &security).is_ok()
+        };
+        assert!(passes("10.0.0.5", Some("https")) && passes("127.0.0.1", None));
+        for (peer, proto) in [
+            ("10.0.0.5", None),
+            ("10.0.0.5", Some("http")),
+            ("10.0.0.9", Some("https")),
+            ("10.0.0.9", None),
+            ("127.0.0.1", Some("https")),
+        ] {
+            assert!(!passes(peer, proto), "{peer} {proto:?}");
+        }
+        assert!(through_proxy(&TestRequest::default().to_http_request(), &Security::default()).is_ok());
+    }
+
+    #[test]
+    fn names_that_the_operator_gave_pass_whole_and_without_case() {
+        let allowed = ["regimen.clinic.example".to_owned()];
+        for good in ["regimen.clinic.example", "Regimen.Clinic.Example:443"] {
+            assert!(is_allowed(good, &allowed), "{good}");
+        }
+        for bad in
+            ["clinic.example", "evil.regimen.clinic.example", "regimen.clinic.example.evil", "regimen.clinic.example:x"]
+        {
+            assert!(!is_allowed(bad, &allowed), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_the_origin_that_was_asked_is_our_own() {
+        let own = |host: &str, origin: &str| {
+            is_own_origin(&TestRequest::default().insert_header(("host", host)).to_http_request(), origin)
+        };
+        assert!(own("127.0.0.1:8080", "http://127.0.0.1:8080") && own("a.example", "https://a.example"));
+        for (host, origin) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8081"),
+            ("127.0.0.1:8080", "http://localhost:8080"),
+            ("a.example", "https://a.example.evil"),
+            ("a.example", "null"),
+            ("a.example", ""),
+            ("a.example", "ftp://a.example"),
+        ] {
+            assert!(!own(host, origin), "{host} {origin}");
         }
     }
 }

@@ -9,10 +9,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{App, Error, guard};
+use super::{App, Error, auth, guard};
 use crate::report::STYLE;
+use crate::store::{Action, Right};
 
 /// The id of one request, shown on error pages and in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +51,24 @@ pub(super) async fn around(
     let id = format!("{:08x}-{:06}", *PROCESS as u32, COUNT.fetch_add(1, Ordering::Relaxed));
     request.extensions_mut().insert(RequestId(id.clone()));
     let app = request.app_data::<web::Data<App>>().cloned();
-    let allowed = app.as_ref().map_or(&[][..], |app| &app.security().allowed_hosts);
-    let mut response = match guard::host(request.request(), allowed) {
-        Ok(()) => with_id(next.call(request).await?.map_into_boxed_body(), &id),
+    let open = match &app {
+        Some(app) => guard::host(request.request(), &app.security().allowed_hosts)
+            .and_then(|()| guard::through_proxy(request.request(), app.security())),
+        None => Err(Error::Cut),
+    };
+    let mut response = match open {
+        Ok(()) => with_id(next.call(request).await?.map_into_boxed_body()).await,
         Err(error) => request.into_response(error.page(&id)),
     };
+    if app.is_some_and(|app| app.security().tls) {
+        let value = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(HeaderName::from_static("strict-transport-security"), value);
+    }
     let fixed = [
         ("content-security-policy", POLICY.as_str()),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("cache-control", "no-store"),
         ("cross-origin-resource-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
@@ -80,19 +90,31 @@ pub(super) async fn around(
     Ok(response)
 }
 
-/// Puts the request's id on the page of an error that a handler returned, and its cause into the log.
-fn with_id(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
-    let page = response.response().error().and_then(|error| error.as_error::<Error>()).map(|error| {
-        let page = error.page(id);
-        if page.status().is_server_error() {
-            tracing::error!(request_id = id, cause = error.chain(), "request failed");
-        }
-        page
-    });
-    match page {
-        Some(page) => response.into_response(page),
-        None => response,
+/// Puts the request's id on the page of an error that a handler returned and its cause into the log; a refused right goes
+/// to the audit log.
+async fn with_id(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let id = request_id(response.request());
+    let Some(error) = response.response().error().and_then(|error| error.as_error::<Error>()) else { return response };
+    let mut page = error.page(&id);
+    if page.status().is_server_error() {
+        tracing::error!(request_id = id, cause = error.chain(), "request failed");
     }
+    if let Error::Forbidden { right } = error
+        && let Err(error) = refused(response.request(), *right).await
+    {
+        page = error.page(&id);
+        tracing::error!(request_id = id, cause = error.chain(), "request failed");
+    }
+    response.into_response(page)
+}
+
+/// Records that somebody asked for a page without the right to it.
+async fn refused(request: &HttpRequest, right: Right) -> Result<(), Error> {
+    let app = request.app_data::<web::Data<App>>().ok_or(Error::Cut)?;
+    let Some(who) = auth::of(request).await? else { return Ok(()) };
+    let detail = json!({ "right": right.as_str(), "route": request.match_pattern() });
+    app.store().audit(Some(&who.person), Action::Refused, None, &detail).await?;
+    Ok(())
 }
 
 /// Standard base64 with padding (RFC 4648 section 4).

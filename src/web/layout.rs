@@ -1,3 +1,5 @@
+//! What every page says about itself and its reader, and the links that the reader may follow.
+
 use super::auth::SignedIn;
 use super::routes;
 use crate::report::STYLE;

@@ -1,9 +1,10 @@
 //! Every URL of the application, in one table.
 
-use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
 
-use super::pages;
+use super::{Error, audit_page, auth, pages, people};
+use crate::store::{Right, Role};
 
 /// The list of patients.
 pub const INDEX: &str = "/";
@@ -32,15 +33,37 @@ pub const PEOPLE: &str = "/people";
 /// The audit log.
 pub const AUDIT: &str = "/audit";
 
-/// Mounts every route; all answer GET and HEAD, and everything else is a page of its own.
+/// Begins a sign-in by the identity provider.
+pub const OIDC_BEGIN: &str = "/sign-in/provider";
+/// Links the own account to the identity provider.
+pub const OIDC_LINK: &str = "/password/provider";
+/// Where the identity provider sends the browser back to.
+pub const OIDC_BACK: &str = "/sign-in/provider/back";
+/// One person.
+pub const PERSON: &str = "/people/{id:[0-9a-f]+}";
+
+/// Mounts every route; every other method and address is a page of its own.
 pub(super) fn mount(config: &mut ServiceConfig) {
     config
+        .app_data(web::FormConfig::default().limit(auth::FORM_BYTES))
+        .app_data(web::PayloadConfig::default().limit(auth::FORM_BYTES))
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
         .configure(super::board::mount)
         .service(resource(HEALTH).get(pages::health).head(pages::health))
+        .service(resource(READY).get(pages::ready).head(pages::ready))
+        .configure(auth::mount)
+        .service(form(PEOPLE).get(people::list).head(people::list).post(people::add))
+        .service(form(PERSON).get(people::show).head(people::show).post(people::change))
+        .service(resource(AUDIT).get(audit_page::list).head(audit_page::list))
         .default_service(web::to(pages::not_found));
+}
+
+/// The path of a person.
+#[must_use]
+pub fn person_path(id: &str) -> String {
+    format!("/people/{id}")
 }
 
 /// The path of a report.
@@ -53,6 +76,17 @@ pub fn report_path(pseudonym: &str) -> String {
 #[must_use]
 pub fn report_json_path(pseudonym: &str) -> String {
     format!("/patients/{pseudonym}.json")
+}
+
+/// Where somebody of this role begins who may not read patients.
+pub(super) fn first_page(role: Role) -> &'static str {
+    if role.has(Right::ReadPatients) {
+        INDEX
+    } else if role.has(Right::ManagePeople) {
+        PEOPLE
+    } else {
+        MODELS
+    }
 }
 
 /// True for text in the shape of a pseudonym: `P-` and 12 upper-case hex digits.
@@ -75,9 +109,24 @@ pub(super) fn escaped(path: &str) -> String {
     path.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('=', "%3D").replace('?', "%3F")
 }
 
-/// A resource whose other methods are answered by a page.
-fn resource(path: &str) -> Resource {
-    web::resource(path.to_owned()).default_service(web::to(pages::method_not_allowed))
+/// A page that is read; other methods are answered by a page.
+pub(super) fn resource(path: &str) -> Resource {
+    answering(path, "GET, HEAD")
+}
+
+/// A page with a form that is sent to the same address.
+pub(super) fn form(path: &str) -> Resource {
+    answering(path, "GET, HEAD, POST")
+}
+
+/// An address that takes forms only.
+pub(super) fn action(path: &str) -> Resource {
+    answering(path, "POST")
+}
+
+fn answering(path: &str, allow: &'static str) -> Resource {
+    let other = move || async move { Err::<HttpResponse, Error>(Error::Method { allow }) };
+    web::resource(path.to_owned()).default_service(web::to(other))
 }
 
 #[cfg(test)]

@@ -1,14 +1,22 @@
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::ORIGIN;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, rt, web};
 use serde::de::DeserializeOwned;
 
+use super::cookie::{self, Kind};
 use super::signed_in;
-use crate::web::{Error, guard};
+use crate::web::{App, Error, guard};
+
+/// Longest body of a form, bytes.
+pub(in crate::web) const FORM_BYTES: usize = 64 * 1024;
+
+/// How long the body of a form may take to arrive.
+const FORM_TIME: Duration = Duration::from_secs(10);
 
 /// A form that carries the token of its session in a field `csrf`.
 pub trait HasCsrf {
@@ -16,7 +24,8 @@ pub trait HasCsrf {
     fn csrf(&self) -> &str;
 }
 
-/// A form whose origin and token were verified; a handler with this argument takes no forged request.
+/// A form of a signed-in person whose origin and token were verified; a handler with this argument takes no forged
+/// request.
 #[derive(Debug, Clone)]
 pub struct Checked<T>(pub T);
 
@@ -33,34 +42,61 @@ impl<T: HasCsrf + DeserializeOwned + 'static> FromRequest for Checked<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let form = web::Form::<T>::from_request(request, payload);
-        let request = request.clone();
+        let (form, request) = (web::Form::<T>::from_request(request, payload), request.clone());
         Box::pin(async move {
             same_origin(&request)?;
             let who = signed_in::of(&request).await?.ok_or(Error::Forged)?;
-            let form = form.await.map_err(|error| Error::of_form(&error))?.into_inner();
+            let form = read(form).await?;
             who.check_csrf(form.csrf())?;
             Ok(Self(form))
         })
     }
 }
 
-/// Passes when the browser says that the request comes from our own pages.
+/// A form from before sign-in, whose origin was verified and whose token is the one of the browser's form cookie.
+#[derive(Debug, Clone)]
+pub(super) struct Anonymous<T>(pub(super) T);
+
+impl<T: HasCsrf + DeserializeOwned + 'static> FromRequest for Anonymous<T> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (form, request) = (web::Form::<T>::from_request(request, payload), request.clone());
+        Box::pin(async move {
+            same_origin(&request)?;
+            let app = request.app_data::<web::Data<App>>().ok_or(Error::Cut)?;
+            let expected = cookie::read(&request, Kind::Form, app.security()).ok_or(Error::Forged)?;
+            let form = read(form).await?;
+            if equal(form.csrf(), &expected) { Ok(Self(form)) } else { Err(Error::Forged) }
+        })
+    }
+}
+
+async fn read<T: DeserializeOwned + 'static>(form: <web::Form<T> as FromRequest>::Future) -> Result<T, Error> {
+    match rt::time::timeout(FORM_TIME, form).await {
+        Err(_) => Err(Error::Slow),
+        Ok(Err(error)) => Err(Error::of_form(&error)),
+        Ok(Ok(form)) => Ok(form.into_inner()),
+    }
+}
+
+/// Passes when the browser does not say that the request comes from elsewhere.
 ///
 /// # Errors
-/// [`Error::Forged`] when `Sec-Fetch-Site` or `Origin` name another site, or when a browser sends neither and no token
-/// could have been read.
+/// [`Error::Forged`] when `Sec-Fetch-Site` or `Origin` name another site. Programs that send neither still need the token.
 pub(in crate::web) fn same_origin(request: &HttpRequest) -> Result<(), Error> {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    if header("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    let site = header("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(Error::Forged);
     }
-    match request.headers().get(ORIGIN) {
+    match header(ORIGIN.as_str()) {
         None => Ok(()),
-        Some(origin) => {
-            let origin = origin.to_str().map_err(|_| Error::Forged)?;
-            if guard::is_own_origin(request, origin) { Ok(()) } else { Err(Error::Forged) }
-        }
+        // Browsers hide the origin under a strict referrer policy, but no page can set the other header.
+        Some("null") if site == Some("same-origin") => Ok(()),
+        Some(origin) if guard::is_own_origin(request, origin) => Ok(()),
+        Some(_) => Err(Error::Forged),
     }
 }
 
@@ -68,4 +104,17 @@ pub(in crate::web) fn same_origin(request: &HttpRequest) -> Result<(), Error> {
 pub(super) fn equal(left: &str, right: &str) -> bool {
     let differing = left.bytes().zip(right.bytes()).fold(0_u8, |sum, (a, b)| sum | (a ^ b));
     !left.is_empty() && left.len() == right.len() && differing == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_equal_secrets_are_equal_and_an_empty_one_never_is() {
+        assert!(equal("abc", "abc"));
+        for (left, right) in [("", ""), ("abc", "abd"), ("abc", "ab"), ("ab", "abc"), ("", "abc")] {
+            assert!(!equal(left, right), "{left} {right}");
+        }
+    }
 }

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::cookie;
-use crate::store::{Person, Right, Store};
+use super::cookie::{self, Kind};
+use crate::store::{Person, Right, Session};
 use crate::web::{App, Error, routes};
 
 /// The signed-in person; a handler with this argument answers nobody else.
@@ -19,7 +19,8 @@ pub struct SignedIn {
     pub csrf: String,
     /// Signed in by `regimen demo`, without a password.
     pub demonstration: bool,
-    store: Store,
+    /// The initial password was not changed yet.
+    pub(super) must_change: bool,
 }
 
 impl SignedIn {
@@ -56,14 +57,15 @@ pub(in crate::web) async fn of(request: &HttpRequest) -> Result<Option<SignedIn>
     let (store, security) = (app.store(), app.security());
     if let Some((person, csrf)) = &security.demonstration {
         let (person, csrf) = (person.clone(), csrf.clone());
-        return Ok(Some(SignedIn { person, csrf, demonstration: true, store: store.clone() }));
+        return Ok(Some(SignedIn { person, csrf, demonstration: true, must_change: false }));
     }
-    let Some(token) = cookie::token(request, security) else { return Ok(None) };
+    let Some(token) = cookie::read(request, Kind::Session, security) else { return Ok(None) };
     let Some(session) = store.session(&token).await? else { return Ok(None) };
     if session.must_change && ![routes::PASSWORD, routes::SIGN_OUT].contains(&request.path()) {
         return Err(Error::MustChange);
     }
-    Ok(Some(SignedIn { person: session.person, csrf: session.csrf, demonstration: false, store: store.clone() }))
+    let Session { person, csrf, must_change } = session;
+    Ok(Some(SignedIn { person, csrf, demonstration: false, must_change }))
 }
 
 fn absent(request: &HttpRequest) -> Error {
