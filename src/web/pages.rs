@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::app::{App, IndexPage};
 use super::auth::SignedIn;
-use super::{Error, routes};
+use super::{Error, board, routes};
 use crate::report::{self, Links, ReportView};
 use crate::store::{Action, Right};
 
@@ -17,11 +17,15 @@ pub(super) async fn index(app: web::Data<App>, who: SignedIn) -> Result<HttpResp
     if !who.person.role.has(Right::ReadPatients) {
         return Ok(super::answer::redirect(routes::first_page(who.person.role)));
     }
+    let blind = app.store().blind_patients(&who.person).await.map_err(board::failed)?;
     let source = app.source();
     let (count, body) = blocking(move || {
         let IndexPage { mut entries, meta } = source.index().map_err(|source| Error::Source { source })?;
         for entry in &mut entries {
             entry.href = routes::report_path(&entry.pseudonym);
+            if blind.contains(&entry.pseudonym) {
+                entry.headline = "Vote first: the board's case is in blind-first mode".to_owned();
+            }
         }
         Ok((entries.len(), report::index_html(&entries, &meta)?))
     })
@@ -81,7 +85,7 @@ pub(super) async fn not_found() -> Result<HttpResponse, Error> {
 /// found again.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without [`Right::ReadPatients`], [`Error::NotFound`], and those of source, `print` and store.
+/// [`Error::Forbidden`] without [`Right::ReadPatients`], [`Error::VoteFirst`] in blind-first mode, [`Error::NotFound`], and those of source, `print` and store.
 pub(super) async fn shown<T: Send + 'static>(
     app: &App,
     who: &SignedIn,
@@ -93,6 +97,9 @@ pub(super) async fn shown<T: Send + 'static>(
     who.require(Right::ReadPatients)?;
     if !routes::is_pseudonym(&pseudonym) {
         return Err(Error::NotFound);
+    }
+    if app.store().is_blind(&who.person, &pseudonym).await.map_err(board::failed)? {
+        return Err(Error::VoteFirst);
     }
     let source = app.source();
     let (made, subject, detail) = blocking(move || {

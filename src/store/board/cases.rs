@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -264,6 +266,21 @@ impl Store {
         Ok(())
     }
 
+    /// Pseudonyms of the patients whose case in blind-first mode waits for the vote of `who`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn blind_patients(&self, who: &Person) -> Result<BTreeSet<String>, Error> {
+        let rows = sqlx::query(
+            "SELECT pseudonym FROM board_case WHERE blind = 1 AND state NOT IN ('decided', 'followed_up') \
+             AND NOT EXISTS (SELECT 1 FROM board_vote WHERE board_vote.case_id = board_case.id AND who_id = $1)",
+        )
+        .bind(&who.id)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.iter().map(|row| row.try_get("pseudonym")).collect::<Result<_, _>>()?)
+    }
+
     /// True while a case in blind-first mode waits for the vote of `who` on the patient `pseudonym`.
     ///
     /// Every page that shows an estimate of her asks this first.
@@ -271,16 +288,7 @@ impl Store {
     /// # Errors
     /// Those of the database.
     pub async fn is_blind(&self, who: &Person, pseudonym: &str) -> Result<bool, Error> {
-        let waiting: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM board_case WHERE pseudonym = $1 AND blind = 1 \
-             AND state NOT IN ('decided', 'followed_up') \
-             AND NOT EXISTS (SELECT 1 FROM board_vote WHERE board_vote.case_id = board_case.id AND who_id = $2)",
-        )
-        .bind(pseudonym)
-        .bind(&who.id)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(waiting > 0)
+        Ok(self.blind_patients(who).await?.contains(pseudonym))
     }
 }
 

@@ -107,7 +107,7 @@ async fn after(
 ) -> Answer {
     let id = loaded.case.id.clone();
     match done {
-        Ok(()) => see(format!("{}{part}", case_path(&id))),
+        Ok(()) => see(&format!("{}{part}", case_path(&id))),
         Err(error) => {
             let asked = Asked::after(error, form)?;
             let now = load(app, who, &id).await?;

@@ -67,8 +67,8 @@ pub(super) async fn save(
         Ok(body) => store.save_draft(&who.person, &case_id, version, &body).await.map(|()| None),
     };
     match done {
-        Ok(Some(version)) => see(decision_path(&case_id, version)),
-        Ok(None) => see(format!("{}/decide", case_path(&case_id))),
+        Ok(Some(version)) => see(&decision_path(&case_id, version)),
+        Ok(None) => see(&format!("{}/decide", case_path(&case_id))),
         Err(error) => {
             let asked = Asked::after(error, form.0)?;
             let now = load(&app, &who, &case_id).await?;

@@ -39,7 +39,7 @@ pub(super) async fn save(
     let loaded = load(&app, &who, &id).await?;
     let taken = app.store().add_entries(&who.person, &loaded.case.id, &new_entries(&form)).await;
     match taken {
-        Ok(()) => see(format!("{}#items", case_path(&loaded.case.id))),
+        Ok(()) => see(&format!("{}#items", case_path(&loaded.case.id))),
         Err(error) => {
             let asked = Asked::after(error, form.0)?;
             viewed(&app, &who, &loaded, "items").await?;

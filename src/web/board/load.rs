@@ -51,7 +51,7 @@ impl Loaded {
 }
 
 /// What went wrong with a page that shows a case, where no form was sent.
-pub(super) fn plain(error: crate::store::board::Error) -> Error {
+pub(in crate::web) fn plain(error: crate::store::board::Error) -> Error {
     match Asked::after(error, Fields::default()) {
         Err(error) => error,
         Ok(_) => Error::NotFound,

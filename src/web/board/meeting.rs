@@ -53,7 +53,7 @@ pub(super) async fn reorder(
     let id = checked_id(&id)?;
     let (version, earlier) = (form.version("version"), form.get("to") == "earlier");
     match app.store().reorder(&who.person, id, version, form.get("case"), earlier).await {
-        Ok(()) => see(meeting_path(id)),
+        Ok(()) => see(&meeting_path(id)),
         Err(error) => render(&who, &app, id, &Asked::after(error, form.0)?).await,
     }
 }

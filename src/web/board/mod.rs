@@ -20,15 +20,16 @@ mod meeting;
 mod queue;
 
 pub use decision::{DecisionView, decision_view};
+pub(super) use load::plain as failed;
 
 use actix_web::HttpResponse;
-use actix_web::Resource;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
-use actix_web::web::{self, FormConfig, ServiceConfig};
+use actix_web::web::{FormConfig, PayloadConfig, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
 use askama::Template;
 
-use super::{Error, pages};
+use super::routes::{action, form, resource};
+use super::{Error, answer};
 
 /// Bytes that a form may have; a decision with every text at its limit fits.
 const FORM_BYTES: usize = 256 * 1024;
@@ -40,27 +41,26 @@ const FOLLOW_UP: &str = "/board/follow-up";
 /// Mounts the board's routes.
 pub(super) fn mount(config: &mut ServiceConfig) {
     config
-        .service(at(super::routes::BOARD).get(queue::page).head(queue::page))
-        .service(at(CASES).post(queue::open))
-        .service(at(MEETINGS).post(queue::add_meeting))
-        .service(at(FOLLOW_UP).get(follow_up::page).head(follow_up::page))
-        .service(at("/board/meetings/{id}").get(meeting::page).head(meeting::page).post(meeting::reorder))
-        .service(at("/board/cases/{id}").get(case::page).head(case::page))
-        .service(at("/board/cases/{id}/items").get(items::page).head(items::page).post(items::save))
-        .service(at("/board/cases/{id}/comments").post(case_forms::comment))
-        .service(at("/board/cases/{id}/votes").post(case_forms::vote))
-        .service(at("/board/cases/{id}/moves").post(case_forms::step))
-        .service(at("/board/cases/{id}/settings").post(case_forms::settings))
-        .service(at("/board/cases/{id}/outcomes").post(case_forms::outcome))
-        .service(at("/board/cases/{id}/compare").get(comparison::page).head(comparison::page))
-        .service(at("/board/cases/{id}/decide").get(decide::page).head(decide::page).post(decide::save))
-        .service(at("/board/cases/{id}/decisions/{version}").get(decision::page).head(decision::page));
+        .service(resource(super::routes::BOARD).get(queue::page).head(queue::page))
+        .service(long(action(CASES)).post(queue::open))
+        .service(long(action(MEETINGS)).post(queue::add_meeting))
+        .service(resource(FOLLOW_UP).get(follow_up::page).head(follow_up::page))
+        .service(form("/board/meetings/{id}").get(meeting::page).head(meeting::page).post(meeting::reorder))
+        .service(resource("/board/cases/{id}").get(case::page).head(case::page))
+        .service(long(form("/board/cases/{id}/items")).get(items::page).head(items::page).post(items::save))
+        .service(long(action("/board/cases/{id}/comments")).post(case_forms::comment))
+        .service(long(action("/board/cases/{id}/votes")).post(case_forms::vote))
+        .service(long(action("/board/cases/{id}/moves")).post(case_forms::step))
+        .service(action("/board/cases/{id}/settings").post(case_forms::settings))
+        .service(long(action("/board/cases/{id}/outcomes")).post(case_forms::outcome))
+        .service(resource("/board/cases/{id}/compare").get(comparison::page).head(comparison::page))
+        .service(long(form("/board/cases/{id}/decide")).get(decide::page).head(decide::page).post(decide::save))
+        .service(resource("/board/cases/{id}/decisions/{version}").get(decision::page).head(decision::page));
 }
 
-fn at(path: &'static str) -> Resource {
-    web::resource(path)
-        .app_data(FormConfig::default().limit(FORM_BYTES))
-        .default_service(web::to(pages::method_not_allowed))
+/// An address whose forms hold several long texts.
+fn long(resource: Resource) -> Resource {
+    resource.app_data(FormConfig::default().limit(FORM_BYTES)).app_data(PayloadConfig::default().limit(FORM_BYTES))
 }
 
 /// The path of a case.
@@ -86,14 +86,12 @@ fn checked_id(text: &str) -> Result<&str, Error> {
 
 /// A template as a response.
 fn html(status: StatusCode, template: &impl Template) -> Result<HttpResponse, Error> {
-    let source = |source| crate::report::Error::Template { template: "board", source };
-    let body = template.render().map_err(source)?;
-    Ok(HttpResponse::build(status).insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(body))
+    answer::page(status, template)
 }
 
 /// The answer to a form that was taken: the page to read next, so that reloading sends nothing twice.
-fn see(path: String) -> Result<HttpResponse, Error> {
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, path)).finish())
+fn see(path: &str) -> Result<HttpResponse, Error> {
+    Ok(answer::redirect(path))
 }
 
 #[cfg(test)]

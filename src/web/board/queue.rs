@@ -78,7 +78,7 @@ pub(super) async fn open(who: SignedIn, app: web::Data<App>, form: Checked<Field
         question: form.get("question").to_owned(),
     };
     match app.store().open_case(&who.person, &new).await {
-        Ok(id) => see(case_path(&id)),
+        Ok(id) => see(&case_path(&id)),
         Err(error) => render(&who, &app, &Asked::after(error, form.0)?).await,
     }
 }
@@ -96,7 +96,7 @@ pub(super) async fn add_meeting(
         return render(&who, &app, &asked).await;
     };
     match app.store().add_meeting(&who.person, day, form.get("title")).await {
-        Ok(id) => see(meeting_path(&id)),
+        Ok(id) => see(&meeting_path(&id)),
         Err(error) => render(&who, &app, &Asked::after(error, form.0)?).await,
     }
 }
