@@ -1,9 +1,10 @@
 //! One patient's result as a page: `study::Assessment` to [`ReportView`] to bytes.
 //!
-//! Lives here: the view (every number with its text, every sentence chosen), the wording, the charts, and the HTML,
-//! JSON and index writers. May import terms, stats, decide and study; askama enters only here and in `web`.
+//! Lives here: the view (every number with its text, every sentence chosen), the wording, the charts, what the tumour
+//! board reads from it (`board`), and the HTML, JSON and index writers. May import terms, stats, decide and study; askama enters only here and in `web`.
 //! Deliberately absent: estimates of any kind, files, and everything that would need a clock.
 
+pub mod board;
 pub mod chart;
 pub mod classical;
 pub mod decision_words;

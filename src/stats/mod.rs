@@ -8,7 +8,7 @@
 //! For binary outcomes: the ROC area with DeLong's variance ([`auc`]), average precision, Brier score and log loss
 //! ([`scores`]), logistic recalibration and the integrated calibration index ([`calibration`](mod@calibration)). For both:
 //! net benefit ([`decision_curve`]), the patient bootstrap ([`bootstrap`](mod@bootstrap)) and paired differences
-//! ([`paired`]), rates with Jeffreys intervals ([`beta`]), folds and splits by patient, centre and period ([`folds`],
+//! ([`paired`]), rates with Jeffreys intervals ([`beta`]), counts with exact ones ([`poisson`]), folds and splits by patient, centre and period ([`folds`],
 //! [`split`](mod@split)), sums that no order can change ([`exact_moments`]), the normal distribution of rows with missing
 //! values ([`conditional_normal`]), and the small numerics under them
 //! ([`linalg`], [`logistic`], [`normal`], [`chi_squared`], [`quantile`](mod@quantile), [`spline`]).
@@ -43,6 +43,7 @@ pub mod logrank;
 pub mod nelson_aalen;
 pub mod normal;
 pub mod paired;
+pub mod poisson;
 pub mod quantile;
 mod risk_table;
 pub mod rmst;

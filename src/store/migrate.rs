@@ -18,6 +18,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("migrations/0001_accounts_sqlite.sql"),
         postgres: include_str!("migrations/0001_accounts_postgres.sql"),
     },
+    Migration {
+        version: 2,
+        both: include_str!("migrations/0002_board.sql"),
+        sqlite: include_str!("migrations/0002_board_sqlite.sql"),
+        postgres: include_str!("migrations/0002_board_postgres.sql"),
+    },
     Migration { version: 3, both: include_str!("migrations/0003_tokens.sql"), sqlite: "", postgres: "" },
 ];
 

@@ -6,6 +6,7 @@
 
 mod action;
 pub mod audit;
+pub mod board;
 mod clock;
 mod error;
 mod flows;

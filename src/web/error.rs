@@ -112,6 +112,9 @@ pub enum Error {
         /// The right that was asked for.
         right: Right,
     },
+    /// Estimates of a patient whose case waits for this person's vote.
+    #[error("the estimates wait for this person's vote")]
+    VoteFirst,
     /// A form that our own page did not send, or of a session that has ended.
     #[error("the form was not sent by a page of this session")]
     Forged,
@@ -164,6 +167,10 @@ impl Error {
             Self::Forbidden { .. } => (
                 "This page is not open to your role",
                 "An administrator can change roles. The attempt was recorded.".to_owned(),
+            ),
+            Self::VoteFirst => (
+                "Vote first",
+                "The tumour board's case of this patient is in blind-first mode: her report and every estimate are shown once you have voted.".to_owned(),
             ),
             Self::Forged => (
                 "The form was not accepted",
@@ -264,7 +271,9 @@ impl ResponseError for Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Forbidden { .. } | Self::Forged | Self::NotVouched | Self::Direct => StatusCode::FORBIDDEN,
+            Self::Forbidden { .. } | Self::Forged | Self::NotVouched | Self::Direct | Self::VoteFirst => {
+                StatusCode::FORBIDDEN
+            }
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Provider { .. } => StatusCode::BAD_GATEWAY,
             Self::ModelsChanged { .. } => StatusCode::SERVICE_UNAVAILABLE,

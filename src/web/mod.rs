@@ -9,6 +9,7 @@ pub mod api;
 mod app;
 mod audit_page;
 pub mod auth;
+pub mod board;
 pub mod cds;
 mod error;
 mod guard;

@@ -7,9 +7,9 @@ use super::app::{App, IndexPage};
 use super::auth::SignedIn;
 use super::layout::with_navigation;
 use super::rendered::{self, Form};
-use super::{Error, routes};
+use super::{Error, board, routes};
 use crate::report::{self, ReportView};
-use crate::store::{Action, Right};
+use crate::store::{Action, Person, Right};
 
 const HTML: (HeaderName, &str) = (CONTENT_TYPE, "text/html; charset=utf-8");
 
@@ -18,11 +18,15 @@ pub(super) async fn index(app: web::Data<App>, who: SignedIn) -> Result<HttpResp
     if !who.person.role.has(Right::ReadPatients) {
         return Ok(super::answer::redirect(routes::first_page(who.person.role)));
     }
+    let blind = app.store().blind_patients(&who.person).await.map_err(board::failed)?;
     let source = app.source();
     let (count, body) = blocking(move || {
         let IndexPage { mut entries, meta } = source.index().map_err(|source| Error::Source { source })?;
         for entry in &mut entries {
             entry.href = routes::report_path(&entry.pseudonym);
+            if blind.contains(&entry.pseudonym) {
+                entry.headline = "Vote first: the board's case is in blind-first mode".to_owned();
+            }
         }
         Ok((entries.len(), report::index_html(&entries, &meta)?))
     })
@@ -37,7 +41,7 @@ pub(super) async fn report(
     who: SignedIn,
     pseudonym: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    who.require(Right::ReadPatients)?;
+    may_read(&app, &who.person, &pseudonym).await?;
     let found = rendered::of(&app, &pseudonym, Form::Html).await?;
     app.store().audit(Some(&who.person), Action::ViewedReport, Some(pseudonym.as_str()), &found.detail).await?;
     Ok(HttpResponse::Ok().insert_header(HTML).body(with_navigation(found.text(), &who, routes::INDEX)?))
@@ -62,7 +66,7 @@ async fn kept(
     pseudonym: &str,
     form: Form,
 ) -> Result<HttpResponse, Error> {
-    who.require(Right::ReadPatients)?;
+    may_read(app, &who.person, pseudonym).await?;
     let found = rendered::of(app, pseudonym, form).await?;
     app.store().audit(Some(&who.person), action, Some(pseudonym), &found.detail).await?;
     Ok(found.answer(request))
@@ -73,6 +77,21 @@ pub(super) async fn not_found() -> Result<HttpResponse, Error> {
     Err(Error::NotFound)
 }
 
+/// Passes who may read this patient's report now.
+///
+/// # Errors
+/// [`Error::Forbidden`] without [`Right::ReadPatients`], [`Error::NotFound`] for text that is no pseudonym,
+/// [`Error::VoteFirst`] before the own vote on a case in blind-first mode.
+pub(super) async fn may_read(app: &App, person: &Person, pseudonym: &str) -> Result<(), Error> {
+    if !person.role.has(Right::ReadPatients) {
+        return Err(Error::Forbidden { right: Right::ReadPatients });
+    }
+    if !routes::is_pseudonym(pseudonym) {
+        return Err(Error::NotFound);
+    }
+    if app.store().is_blind(person, pseudonym).await.map_err(board::failed)? { Err(Error::VoteFirst) } else { Ok(()) }
+}
+
 /// Makes something of one patient's report, and records what was shown before it is shown: without its entry in the
 /// log nothing leaves the server.
 ///
@@ -80,7 +99,7 @@ pub(super) async fn not_found() -> Result<HttpResponse, Error> {
 /// found again.
 ///
 /// # Errors
-/// [`Error::Forbidden`] without [`Right::ReadPatients`], [`Error::NotFound`], and those of source, `print` and store.
+/// [`Error::Forbidden`] without [`Right::ReadPatients`], [`Error::VoteFirst`] in blind-first mode, [`Error::NotFound`], and those of source, `print` and store.
 pub(super) async fn shown<T: Send + 'static>(
     app: &App,
     who: &SignedIn,
@@ -89,10 +108,7 @@ pub(super) async fn shown<T: Send + 'static>(
     pseudonym: String,
     print: impl FnOnce(&ReportView) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    who.require(Right::ReadPatients)?;
-    if !routes::is_pseudonym(&pseudonym) {
-        return Err(Error::NotFound);
-    }
+    may_read(app, &who.person, &pseudonym).await?;
     let source = app.source();
     let (made, subject, detail) = blocking(move || {
         let view = source.report(&pseudonym).map_err(|source| Error::Source { source })?.ok_or(Error::NotFound)?;

@@ -50,6 +50,7 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
+        .configure(super::board::mount)
         .configure(operations::mount)
         .configure(api::mount)
         .configure(cds::mount)

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod board_faults;
 mod calibrate_parity;
 mod compare;
 mod conformal_coverage;
