@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::source::{CohortReports, ReportInputs};
 use super::{CliError, Common};
 use crate::schema::CohortDefinition;
-use crate::study::{AssessRequest, Models, assess_cohort};
+use crate::study::{AssessRequest, Models, OpenCohort};
 use crate::web::{App, serve_with};
 
 /// Serve the reports of a cohort on this machine's loopback interface.
@@ -31,8 +31,7 @@ impl Serve {
             only: None,
             engine: Some(self.inputs.engine(&models)?),
         };
-        let assessed = assess_cohort(&request)?;
-        run_server(CohortReports::new(&assessed, None, &request.models), self.bind)
+        run_server(CohortReports::assess(OpenCohort::read(request)?, None)?, self.bind)
     }
 }
 

@@ -4,6 +4,7 @@
 //! JSON and index writers. May import terms, stats, decide and study; askama enters only here and in `web`.
 //! Deliberately absent: estimates of any kind, files, and everything that would need a clock.
 
+pub mod case_words;
 pub mod chart;
 pub mod classical;
 pub mod decision_words;
@@ -23,7 +24,7 @@ pub use html::{Links, html, html_linked};
 pub use index::{IndexEntry, IndexMeta, index_html};
 pub use json::json;
 pub use page::STYLE;
-pub use view::ReportView;
+pub use view::{ReportView, WhatIfView};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

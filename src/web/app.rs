@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use crate::report::{IndexEntry, IndexMeta, ReportView};
+use crate::study::{Change, RefusedChange, WhatIfField};
 
 /// Whatever stopped a source; it goes to the log and never to a page.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -13,6 +14,9 @@ pub struct IndexPage {
     /// What the list says about itself.
     pub meta: IndexMeta,
 }
+
+/// A hypothetical report, or every change that was refused.
+pub type WhatIf = Result<ReportView, Vec<RefusedChange>>;
 
 /// Where reports come from; called on a blocking thread, so it may compute.
 pub trait ReportSource: Send + Sync {
@@ -27,6 +31,25 @@ pub trait ReportSource: Send + Sync {
     /// # Errors
     /// Whatever stopped the source.
     fn report(&self, pseudonym: &str) -> Result<Option<ReportView>, SourceError>;
+
+    /// The inputs of `pseudonym` that may be changed; `None` when there is no such patient, or the source cannot compute.
+    ///
+    /// # Errors
+    /// Whatever stopped the source.
+    fn what_if_fields(&self, pseudonym: &str) -> Result<Option<Vec<WhatIfField>>, SourceError> {
+        let _ = pseudonym;
+        Ok(None)
+    }
+
+    /// The report of `pseudonym` as if her inputs were others, marked as hypothetical; `None` as in
+    /// [`ReportSource::what_if_fields`]. Nothing is stored.
+    ///
+    /// # Errors
+    /// Whatever stopped the source.
+    fn what_if(&self, pseudonym: &str, changes: &[Change]) -> Result<Option<WhatIf>, SourceError> {
+        let _ = (pseudonym, changes);
+        Ok(None)
+    }
 }
 
 /// The application: one source of reports, shared by all workers.

@@ -43,6 +43,12 @@ pub enum Error {
     /// A page that is there, asked for with another method than GET or HEAD.
     #[error("this address answers GET and HEAD only")]
     Method,
+    /// A page with a form, asked for with another method than GET, HEAD or POST.
+    #[error("this address answers GET, HEAD and POST only")]
+    FormMethod,
+    /// A form that is too long or not a form.
+    #[error("the form could not be read")]
+    Form,
     /// A `Host` that is not a name of this machine's loopback.
     #[error("the host named in the request is not a loopback name")]
     Host,
@@ -82,6 +88,11 @@ impl Error {
                 "The address may be mistyped, or the patient is no longer in the list.".to_owned(),
             ),
             Self::Method => ("This page can only be read", "It answers GET and HEAD requests, and no others.".to_owned()),
+            Self::FormMethod => ("This page holds a form", "It answers GET, HEAD and POST requests, and no others.".to_owned()),
+            Self::Form => (
+                "The form could not be read",
+                "It was longer than a form of this page can be, or not sent as a form. Nothing was changed.".to_owned(),
+            ),
             Self::Host => (
                 "Open this page by its loopback name",
                 "Use 127.0.0.1, [::1] or localhost in the address bar. Other names are refused, so that no web site can read these pages through your browser.".to_owned(),
@@ -105,9 +116,11 @@ impl Error {
         };
         let body = page.render().unwrap_or_else(|_| format!("{title}\nRequest id: {request_id}\n"));
         let mut response = HttpResponse::build(status);
-        if matches!(self, Self::Method) {
-            response.insert_header((ALLOW, "GET, HEAD"));
-        }
+        match self {
+            Self::Method => response.insert_header((ALLOW, "GET, HEAD")),
+            Self::FormMethod => response.insert_header((ALLOW, "GET, HEAD, POST")),
+            _ => &mut response,
+        };
         response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(body)
     }
 }
@@ -116,7 +129,8 @@ impl ResponseError for Error {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::FormMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Form => StatusCode::BAD_REQUEST,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }

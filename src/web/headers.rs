@@ -23,7 +23,7 @@ pub(super) struct RequestId(pub(super) String);
 pub fn content_security_policy() -> String {
     let hash = base64(&Sha256::digest(STYLE.as_bytes()));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
     )
 }
 

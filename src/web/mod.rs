@@ -11,8 +11,9 @@ mod headers;
 mod pages;
 pub mod routes;
 mod serve;
+mod what_if;
 
-pub use app::{App, IndexPage, ReportSource, SourceError};
+pub use app::{App, IndexPage, ReportSource, SourceError, WhatIf};
 pub use error::Error;
 pub use headers::content_security_policy;
 pub use serve::{serve, serve_with};

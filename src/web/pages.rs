@@ -6,8 +6,8 @@ use super::headers::request_id;
 use super::{Error, routes};
 use crate::report::{self, Links, ReportView};
 
-const HTML: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "text/html; charset=utf-8");
-const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
+pub(super) const HTML: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "text/html; charset=utf-8");
+pub(super) const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json");
 
 /// The list of patients.
 pub(super) async fn index(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
@@ -25,8 +25,11 @@ pub(super) async fn index(request: HttpRequest, app: web::Data<App>) -> HttpResp
 /// One report as HTML.
 pub(super) async fn report(request: HttpRequest, app: web::Data<App>, pseudonym: web::Path<String>) -> HttpResponse {
     let made = view(&app, pseudonym.into_inner(), |view| {
-        let links =
-            Links { index: Some(routes::INDEX.to_owned()), json: Some(routes::report_json_path(&view.pseudonym)) };
+        let links = Links {
+            index: Some(routes::INDEX.to_owned()),
+            json: Some(routes::report_json_path(&view.pseudonym)),
+            what_if: Some(routes::what_if_path(&view.pseudonym)),
+        };
         Ok(report::html_linked(view, &links)?)
     });
     answer(&request, HTML, made.await)
@@ -57,6 +60,11 @@ pub(super) async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
     answer(&request, HTML, Err(Error::Method))
 }
 
+/// Every page with a form asked for with another method.
+pub(super) async fn form_method_not_allowed(request: HttpRequest) -> HttpResponse {
+    answer(&request, HTML, Err(Error::FormMethod))
+}
+
 async fn view(
     app: &App,
     pseudonym: String,
@@ -73,11 +81,15 @@ async fn view(
     .await
 }
 
-async fn blocking(work: impl FnOnce() -> Result<String, Error> + Send + 'static) -> Result<String, Error> {
+/// Runs `work` on a blocking thread.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     web::block(work).await.map_err(|_| Error::Cut)?
 }
 
-fn answer(
+/// The response for what was made, or the page of its error.
+pub(super) fn answer(
     request: &HttpRequest,
     content_type: (actix_web::http::header::HeaderName, &str),
     made: Result<String, Error>,

@@ -6,7 +6,9 @@
 mod answer;
 mod decision;
 mod evidence;
+mod neighbours;
 mod options;
+mod what_if;
 mod why;
 
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
@@ -14,7 +16,9 @@ pub use decision::{
     AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, PredictGain, TestRow,
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
+pub use neighbours::{NeighbourRow, NeighboursView};
 pub use options::{OptionRow, OtherEstimate, Withheld};
+pub use what_if::{ChangedRow, HypotheticalView, ThenAndNow, WhatIfView};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
 
 use serde::Serialize;
@@ -54,6 +58,8 @@ pub struct ReportView {
     pub synthetic: bool,
     /// Banner of every page of a simulated patient.
     pub synthetic_banner: Option<&'static str>,
+    /// What was changed by hand; `None` for her own record.
+    pub hypothetical: Option<HypotheticalView>,
     /// Standing of the page.
     pub research_use: &'static str,
     /// The name under which the patient is shown.
@@ -88,6 +94,8 @@ pub struct ReportView {
     pub decision: Option<DecisionView>,
     /// What moved the estimate.
     pub why: WhyView,
+    /// Past patients like her.
+    pub neighbours: Option<NeighboursView>,
     /// Inputs by group.
     pub inputs: InputsView,
     /// One row per modality, always all of them.
@@ -126,6 +134,7 @@ impl ReportView {
             schema: "regimen.report/1",
             synthetic: assessment.synthetic,
             synthetic_banner: assessment.synthetic.then_some(words::SYNTHETIC),
+            hypothetical: assessment.hypothetical.as_ref().map(what_if::hypothetical),
             research_use: words::RESEARCH_USE,
             pseudonym: assessment.pseudonym.to_string(),
             subtype: words::subtype(assessment.subtype),
@@ -149,6 +158,7 @@ impl ReportView {
             decision,
             why: why::why(assessment, &options),
             options,
+            neighbours: assessment.neighbours.as_ref().map(neighbours::neighbours),
             inputs: evidence::inputs(assessment),
             imaging: evidence::imaging(assessment),
             imaging_sentence: evidence::imaging_sentence(lead),
