@@ -181,7 +181,9 @@ struct FieldRow<'a> {
 impl FieldRow<'_> {
     fn number(&self) -> Option<(&str, f64, f64)> {
         match &self.field.kind {
-            FieldKind::Number { unit, min, max } => Some((if unit == "score" { "" } else { unit }, *min, *max)),
+            FieldKind::Number { unit, min, max } => {
+                Some((if unit == "score" { "" } else { unit.as_str() }, *min, *max))
+            }
             FieldKind::Choice { .. } => None,
         }
     }

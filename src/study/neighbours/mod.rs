@@ -12,7 +12,7 @@ use super::assess::checked_value;
 use super::{Error, FusedTable, PseudonymKey, ResponseModel, clinical_records};
 use crate::decide::Position;
 use crate::learn::DesignMatrix;
-use crate::schema::{Dictionary, Kind};
+use crate::schema::{Column, Dictionary, Kind};
 use crate::stats::beta_interval;
 use crate::terms::{Estimate, PatientId, Pseudonym, Subtype};
 
@@ -106,6 +106,8 @@ pub(super) struct Neighbourhood {
 #[derive(Debug, Clone)]
 struct Compared {
     source: String,
+    /// Its entry in the dictionary; `None` for an embedding.
+    column: Option<&'static Column>,
     group: String,
     places: Vec<usize>,
 }
@@ -144,6 +146,7 @@ impl Neighbourhood {
                 Some(input) => input.places.push(place),
                 None => inputs.push(Compared {
                     source: design.source.clone(),
+                    column: Dictionary::compiled().column(&design.source),
                     group: design.group.clone(),
                     places: vec![place],
                 }),
@@ -229,12 +232,12 @@ impl Neighbourhood {
         let mut differing: Vec<(f64, InputDifference)> = Vec::new();
         let mut recorded_for_one: Vec<(String, usize)> = Vec::new();
         for input in &self.inputs {
-            let hers = text_of(asked.frame, &input.source, asked.row);
-            let theirs = text_of(&self.frame, &input.source, row);
+            let hers = input.text(asked.frame, asked.row);
+            let theirs = input.text(&self.frame, row);
             match (hers, theirs) {
                 (Some(hers), Some(theirs)) => {
                     let apart = self.apart(asked.position, row, &input.places);
-                    if hers != theirs && (apart >= NOTABLE_SD || !is_number(&input.source)) {
+                    if hers != theirs && (apart >= NOTABLE_SD || !input.is_number()) {
                         differing.push((apart, InputDifference { label: label_of(&input.source), hers, theirs }));
                     }
                 }
@@ -263,13 +266,8 @@ impl Neighbourhood {
     /// Root mean squared difference of one input, in standard deviations.
     fn apart(&self, hers: &Position, row: usize, places: &[usize]) -> f64 {
         let Some(theirs) = self.positions.get(row) else { return 0.0 };
-        let mut weights = vec![0.0; self.weights.len()];
-        for &place in places {
-            if let Some(weight) = weights.get_mut(place) {
-                *weight = 1.0;
-            }
-        }
-        hers.distance(theirs, &weights)
+        let square = |&place: &usize| Some((hers.expected.get(place)? - theirs.expected.get(place)?).powi(2));
+        (places.iter().filter_map(square).sum::<f64>() / places.len().max(1) as f64).sqrt()
     }
 }
 
@@ -292,19 +290,21 @@ fn received(model: &ResponseModel, table: &FusedTable) -> Result<Vec<Option<Stri
     Ok(words.map(|(arm, given)| arm.map(label).or_else(|| (!given.is_empty()).then(|| given.join(", ")))).collect())
 }
 
-fn is_number(source: &str) -> bool {
-    matches!(Dictionary::compiled().column(source).map(|column| &column.kind), Some(Kind::Number { .. }))
-}
+impl Compared {
+    fn is_number(&self) -> bool {
+        matches!(self.column.map(|column| &column.kind), Some(Kind::Number { .. }))
+    }
 
-/// A cell as display text with its unit; `None` where it is missing.
-fn text_of(frame: &DataFrame, source: &str, row: usize) -> Option<String> {
-    let cells = frame.column(source).ok()?;
-    let Some(column) = Dictionary::compiled().column(source) else {
-        return (cells.get(row).is_ok_and(|cell| !cell.is_null())).then(|| "embedding".to_owned());
-    };
-    let text = column.display(&checked_value(&cells.get(row).ok()?)?);
-    Some(match column.unit() {
-        "" | "score" => text,
-        unit => format!("{text} {unit}"),
-    })
+    /// The value of a row as display text with its unit; `None` where it is missing.
+    fn text(&self, frame: &DataFrame, row: usize) -> Option<String> {
+        let cell = frame.column(&self.source).ok()?.get(row).ok()?;
+        let Some(column) = self.column else {
+            return (!cell.is_null()).then(|| "embedding".to_owned());
+        };
+        let text = column.display(&checked_value(&cell)?);
+        Some(match column.unit() {
+            "" | "score" => text,
+            unit => format!("{text} {unit}"),
+        })
+    }
 }
