@@ -6,7 +6,7 @@ use crate::schema::{Dictionary, Kind, Value};
 use crate::study::record::{her2_of, receptor};
 
 /// A column that sums up others: it changes with them, and not against them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Summary {
     /// The column.
     pub(super) column: &'static str,
