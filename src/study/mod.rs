@@ -40,6 +40,7 @@ mod train;
 mod what_if;
 
 pub use crate::decide::Verdict;
+pub(crate) use applies::sentence;
 pub use assess::{AssessRequest, AssessedCohort, OpenCohort, assess_cohort};
 pub use assessment::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
@@ -74,7 +75,7 @@ pub use record::clinical_records;
 pub use registry::{Finding, ListedModel, ModelFiles, Models};
 pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec, SplitSpec};
 pub use survival_baseline::{
-    ModelFigures, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
+    ModelFigures, OpenedSurvival, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
     expression_features, open_survival, train_survival,
 };
 pub use train::{Trained, train};

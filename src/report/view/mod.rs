@@ -13,7 +13,8 @@ mod why;
 
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure};
 pub use decision::{
-    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, PredictGain, TestRow,
+    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, NeoadjuvantRow, PredictGain,
+    TestRow,
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use neighbours::{NeighbourRow, NeighboursView};

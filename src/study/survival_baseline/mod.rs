@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use artifact::{SurvivalManifest, open_survival, train_survival};
+pub use artifact::{OpenedSurvival, SurvivalManifest, open_survival, train_survival};
 pub use evaluate::{ModelFigures, SurvivalEvaluation, evaluate_survival};
 pub(super) use rows::EXPRESSION_COLUMNS;
 pub use rows::{SurvivalRows, expression_features};

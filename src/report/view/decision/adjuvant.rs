@@ -2,8 +2,8 @@ use serde::Serialize;
 
 use super::listed::ListedRow;
 use crate::decide::benefit::{Horizon, NumberNeeded};
-use crate::decide::options::{Class, Truth};
-use crate::decide::sources::Column;
+use crate::decide::options::{Class, TimeZero, Truth};
+use crate::decide::sources::{Column, Conflict};
 use crate::report::decision_words as words;
 use crate::report::figure::{IntervalFigure, percent_number};
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
@@ -119,7 +119,7 @@ pub(super) fn branch(from: &AdjuvantBranch) -> BranchView {
     let mut cautions: Vec<String> = Vec::new();
     let applicability = from.survival.applicability.iter().filter(|_| from.survival.absent.is_none());
     let grave = |reason: &&crate::decide::Reason| reason.severity() > crate::decide::Severity::Note;
-    cautions.extend(applicability.flat_map(|found| &found.reasons).filter(grave).map(ToString::to_string));
+    cautions.extend(applicability.flat_map(|found| &found.reasons).filter(grave).map(crate::study::sentence));
     if !from.survival.imputed.is_empty() {
         cautions.push(format!(
             "The survival model filled {} inputs that are not recorded; the interval holds that.",
@@ -155,11 +155,30 @@ fn closing_rule(option: &AdjuvantOption) -> String {
     }
 }
 
+/// One sentence per pair of sources and endpoint: the year at which they are furthest apart.
+fn conflicts(found: &[Conflict]) -> Vec<String> {
+    let mut furthest: Vec<&Conflict> = Vec::new();
+    for conflict in found {
+        let same = |other: &&mut &Conflict| {
+            (other.first, other.second, other.measured.endpoint)
+                == (conflict.first, conflict.second, conflict.measured.endpoint)
+        };
+        match furthest.iter_mut().find(same) {
+            Some(kept) if kept.difference.abs() >= conflict.difference.abs() => {}
+            Some(kept) => *kept = conflict,
+            None => furthest.push(conflict),
+        }
+    }
+    furthest.into_iter().map(words::conflict).collect()
+}
+
 fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
-    let (predict, predict_absent) = match &option.sources.predict {
+    let landmark = option.clock == TimeZero::AfterFiveYearsEndocrine;
+    let (mut predict, predict_absent): (Vec<PredictGain>, String) = match &option.sources.predict {
         Column::Numbers(cells) => (
             cells
                 .iter()
+                .filter(|cell| cell.measured.at_years == Some(YEAR))
                 .filter_map(|cell| {
                     let figure = IntervalFigure::points(&cell.value)?;
                     Some(PredictGain {
@@ -180,6 +199,18 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         .flat_map(|benefit| &benefit.caveats)
         .filter_map(words::caveat)
         .collect();
+    if landmark {
+        // Only 3.2 has a variant that starts after five years.
+        predict.splice(
+            0..0,
+            (!predict.is_empty()).then(|| PredictGain {
+                version: "3.1".to_owned(),
+                gain: "\u{2014}".to_owned(),
+                range: None,
+            }),
+        );
+        caveats.push(words::FROM_YEAR_FIVE.to_owned());
+    }
     caveats.sort_unstable();
     caveats.dedup();
     AdjuvantRow {
@@ -198,7 +229,7 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         predict,
         predict_absent,
         caveats,
-        conflicts: option.sources.conflicts.iter().map(words::conflict).collect(),
+        conflicts: conflicts(&option.sources.conflicts),
     }
 }
 
