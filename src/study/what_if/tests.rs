@@ -55,8 +55,9 @@ fn rewritten(patient: &str, pairs: &[(&str, &str)]) -> tempfile::TempDir {
         let mut out = vec![header.join(",")];
         for line in lines {
             let mut cells: Vec<&str> = line.split(',').collect();
-            for (column, value) in pairs.iter().filter(|_| cells[0] == patient && name == "patients.csv") {
-                cells[header.iter().position(|name| name == column).unwrap()] = value;
+            let hers = cells[0] == patient && name == "patients.csv";
+            for (column, value) in pairs.iter().copied().filter(|_| hers) {
+                cells[header.iter().position(|name| *name == column).unwrap()] = value;
             }
             out.push(cells.join(","));
         }
