@@ -18,7 +18,7 @@ use crate::schema::CohortDefinition;
 use crate::study::decision::{Assumptions, DecisionEngine};
 use crate::study::simulate::{SimulateOptions, simulate_cohort};
 use crate::study::{
-    self, AssessRequest, EmbedRequest, FusedTable, IngestReport, Models, PseudonymKey, ResponseModel, assess_cohort,
+    self, AssessRequest, EmbedRequest, FusedTable, IngestReport, Models, OpenCohort, PseudonymKey, ResponseModel,
     check, embed_studies, predict,
 };
 use crate::tables::write_table;
@@ -196,14 +196,16 @@ impl Demo {
                     Assumptions { other_cause_harm: true, ..Assumptions::default() },
                 )?),
             };
-            let assessed = assess_cohort(&request)?;
-            let reports = CohortReports::new(&assessed, Some(&ingested), &request.models);
+            let reports = CohortReports::assess(OpenCohort::read(request)?, Some(&ingested))?;
             let folder = out.join("reports");
             std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
             for view in reports.views() {
                 let name = &view.pseudonym;
-                let links =
-                    report::Links { index: Some("../index.html".to_owned()), json: Some(format!("{name}.json")) };
+                let links = report::Links {
+                    index: Some("../index.html".to_owned()),
+                    json: Some(format!("{name}.json")),
+                    what_if: None,
+                };
                 write_file(&folder.join(format!("{name}.html")), report::html_linked(view, &links)?.as_bytes())?;
                 write_file(&folder.join(format!("{name}.json")), report::json(view).as_bytes())?;
             }

@@ -10,7 +10,7 @@ use super::source::{CohortReports, ReportInputs};
 use super::{CliError, Common};
 use crate::schema::CohortDefinition;
 use crate::store::Role;
-use crate::study::{AssessRequest, Models, assess_cohort};
+use crate::study::{AssessRequest, Models, OpenCohort};
 use crate::web::auth::oidc::Settings;
 use crate::web::{Security, Start, serve};
 
@@ -107,11 +107,11 @@ impl Serve {
             only: None,
             engine: Some(self.inputs.engine(&models)?),
         };
-        let assessed = assess_cohort(&request)?;
         let services = self.options.services(&models, &request)?;
-        let reports = CohortReports::new(&assessed, None, &request.models);
+        let (namespace, key) = (request.cohort.namespace.clone(), request.key.clone());
+        let reports = CohortReports::assess(OpenCohort::read(request)?, None)?;
         let start = Start {
-            source: Arc::new(reports.with_names(&request.cohort.namespace, request.key.clone())),
+            source: Arc::new(reports.with_names(&namespace, key)),
             database: self.database.url().to_owned(),
             audit_key,
             security: Security {

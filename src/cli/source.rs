@@ -5,12 +5,13 @@ use super::CliError;
 use crate::imaging::FileStatus;
 use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::study::decision::{Assumptions, DecisionEngine, Waning};
-use crate::study::{AssessedCohort, IngestReport, Models, PseudonymKey, ResponseModel};
+use crate::study::{Change, IngestReport, Models, OpenCohort, PseudonymKey, ResponseModel, WhatIfField};
 use crate::terms::PatientId;
-use crate::web::{IndexPage, ReportSource, SourceError};
+use crate::web::{IndexPage, ReportSource, SourceError, WhatIf};
 
-/// Every report of an assessed cohort, rendered on request from views kept in memory.
+/// Every report of an assessed cohort, rendered on request from views kept in memory; hypothetical ones are computed.
 pub(crate) struct CohortReports {
+    cohort: OpenCohort,
     views: BTreeMap<String, ReportView>,
     order: Vec<String>,
     meta: IndexMeta,
@@ -20,8 +21,12 @@ pub(crate) struct CohortReports {
 
 impl CohortReports {
     /// Views and index of a cohort; refusals name files and rows, never patients.
-    pub(crate) fn new(cohort: &AssessedCohort, ingest: Option<&IngestReport>, models: &[ResponseModel]) -> Self {
-        let mut refusals: Vec<String> = cohort.fusion.violations.iter().map(ToString::to_string).collect();
+    ///
+    /// # Errors
+    /// What the assessment refuses.
+    pub(crate) fn assess(cohort: OpenCohort, ingest: Option<&IngestReport>) -> Result<Self, CliError> {
+        let assessed = cohort.assess()?;
+        let mut refusals: Vec<String> = assessed.fusion.violations.iter().map(ToString::to_string).collect();
         if let Some(ingest) = ingest {
             let refused = ingest.files.iter().filter(|file| file.status == FileStatus::Refused);
             refusals
@@ -29,19 +34,19 @@ impl CohortReports {
         }
         let mut views = BTreeMap::new();
         let mut order = Vec::new();
-        for (_, assessment) in &cohort.patients {
+        for (_, assessment) in &assessed.patients {
             order.push(assessment.pseudonym.as_str().to_owned());
             views.insert(assessment.pseudonym.as_str().to_owned(), ReportView::new(assessment));
         }
         let meta = IndexMeta {
-            title: cohort.label.clone(),
-            synthetic: cohort.synthetic,
+            title: assessed.label.clone(),
+            synthetic: assessed.synthetic,
             regimen_version: env!("CARGO_PKG_VERSION").to_owned(),
-            models: models.iter().map(ResponseModel::label).collect(),
+            models: cohort.models().iter().map(ResponseModel::label).collect(),
             n_refused: refusals.len(),
             refusals,
         };
-        Self { views, order, meta, names: None }
+        Ok(Self { cohort, views, order, meta, names: None })
     }
 
     /// The reports, found by the cohort's own ids too.
@@ -80,6 +85,15 @@ impl ReportSource for CohortReports {
         let (namespace, key) = self.names.as_ref()?;
         let patient = PatientId::new(namespace, clinical_id).ok()?;
         Some(key.pseudonym(&patient).to_string())
+    }
+
+    fn what_if_fields(&self, pseudonym: &str) -> Result<Option<Vec<WhatIfField>>, SourceError> {
+        Ok(self.cohort.what_if_fields(pseudonym)?)
+    }
+
+    fn what_if(&self, pseudonym: &str, changes: &[Change]) -> Result<Option<WhatIf>, SourceError> {
+        let made = self.cohort.what_if(pseudonym, changes)?;
+        Ok(made.map(|made| made.map(|assessment| ReportView::new(&assessment))))
     }
 }
 

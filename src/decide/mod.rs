@@ -30,7 +30,7 @@ pub mod sources;
 
 pub use applicability::{
     Applicability, ColumnShift, Contradiction, Criterion, Facts, Gate, GroupGate, ImageFinding, PopulationRule,
-    PopulationRules, Reason, Reference, Severity, Subgroup, Verdict,
+    PopulationRules, Position, Reason, Reference, Severity, Subgroup, Verdict,
 };
 pub use column_scale::ColumnScale;
 pub use error::Error;

@@ -33,7 +33,13 @@ pub struct Fused {
     pub frame: DataFrame,
     /// What happened.
     pub report: FusionReport,
+    /// How old each row's values are, for the files that declare when they were measured.
+    pub ages: Ages,
 }
+
+/// Days from the measurement to the treatment decision, by path of the file, then by patient id and visit; only files that
+/// declare a day of measurement are here.
+pub type Ages = BTreeMap<String, HashMap<(String, String), f64>>;
 
 /// Reads, checks and joins a cohort: one row per patient and visit of its first file.
 ///
@@ -43,7 +49,7 @@ pub struct Fused {
 /// [`Error::Genomics`] for a malformed matrix or variant file.
 pub fn fuse(cohort: &CohortDefinition, data: &Path, options: &FuseOptions) -> Result<Fused, Error> {
     let mut report = FusionReport::default();
-    let tables = read_files(cohort, data, options, &mut report)?;
+    let (tables, ages) = read_files(cohort, data, options, &mut report)?;
     let mut tables = tables.into_iter();
     let first = tables.next().ok_or_else(|| Error::NoFiles { cohort: cohort.name.clone() })?;
     let mut origin: BTreeMap<String, String> = BTreeMap::new();
@@ -65,7 +71,7 @@ pub fn fuse(cohort: &CohortDefinition, data: &Path, options: &FuseOptions) -> Re
     frame = ordered(frame, &mut report)?;
     frame.rechunk_mut_par();
     report.n_rows = frame.height();
-    Ok(Fused { frame, report })
+    Ok(Fused { frame, report, ages })
 }
 
 /// Reads and checks every file of the cohort, and applies the time windows.
@@ -74,8 +80,9 @@ fn read_files(
     data: &Path,
     options: &FuseOptions,
     report: &mut FusionReport,
-) -> Result<Vec<MappedTable>, Error> {
+) -> Result<(Vec<MappedTable>, Ages), Error> {
     let mut tables = Vec::new();
+    let mut ages = Ages::new();
     let mut broken = Vec::new();
     for file in &cohort.files {
         match read_mapped(file, &cohort.namespace, data, cohort.decision_key(file)) {
@@ -97,6 +104,7 @@ fn read_files(
     }) {
         if let Some(measured) = &file.measured {
             report.windows.insert(table.id.clone(), within(table, measured, decided.as_ref())?);
+            ages.insert(table.path.clone(), ages_of(table, decided.as_ref())?);
         }
         if !table.unmapped.is_empty() {
             report.ignored_columns.insert(table.path.clone(), table.unmapped.clone());
@@ -108,7 +116,19 @@ fn read_files(
             report.unreadable.insert(table.path.clone(), table.unreadable.clone());
         }
     }
-    Ok(tables)
+    Ok((tables, ages))
+}
+
+/// Days from the measurement of each kept row to the decision.
+fn ages_of(
+    table: &MappedTable,
+    decided: Option<&HashMap<String, f64>>,
+) -> Result<HashMap<(String, String), f64>, Error> {
+    let age = |(key, day): ((String, String), &Option<f64>)| {
+        let decision = decided.map_or(Some(0.0), |known| known.get(&key.0).copied())?;
+        Some((key, decision - (*day)?))
+    };
+    Ok(key_pairs(&table.frame)?.into_iter().zip(&table.measured).filter_map(age).collect())
 }
 
 /// Day of the decision by patient; `None` when the cohort declares no decision.

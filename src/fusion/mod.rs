@@ -21,7 +21,7 @@ pub use design::{Design, DesignColumn, Encoding};
 pub use error::{Difference, Error};
 pub use fit::{Impute, Preprocessing, Scale};
 pub use genomic::{check_genomic_files, fit_signature_scaling};
-pub use join::{FuseOptions, Fused, fuse};
+pub use join::{Ages, FuseOptions, Fused, fuse};
 pub use report::{Conflict, FileCounts, FusionReport, ScoreCounts};
 pub use stream::{Recipe, RecipeSpec, WrittenMatrix, write_matrix};
 pub use window::WindowCounts;

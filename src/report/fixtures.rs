@@ -228,6 +228,9 @@ pub fn normal() -> Assessment {
             performance("pcr-ispy2-images", "all 880 open I-SPY2 patients", 880, 290, 0.79),
         ],
         decision: None,
+        neighbours: None,
+        ages: Vec::new(),
+        hypothetical: None,
         sources: vec![
             "I-SPY2 clinical and MRI tables, The Cancer Imaging Archive, CC BY 4.0.".to_owned(),
             "Wolf DM et al. Redefining breast cancer subtypes to guide treatment prioritization. Cancer Cell 2022."

@@ -13,6 +13,8 @@ pub struct Links {
     pub index: Option<String>,
     /// The same report as JSON.
     pub json: Option<String>,
+    /// The page on which inputs may be changed.
+    pub what_if: Option<String>,
 }
 
 #[derive(Template)]
@@ -56,7 +58,11 @@ pub fn html(view: &ReportView) -> Result<String, Error> {
 pub fn html_linked(view: &ReportView, links: &Links) -> Result<String, Error> {
     let drawn = drawings::forest_rows(view);
     let page = ReportPage {
-        title: format!("{} \u{2014} treatment-response report", view.pseudonym),
+        title: format!(
+            "{}{} \u{2014} treatment-response report",
+            if view.hypothetical.is_some() { "HYPOTHETICAL \u{b7} " } else { "" },
+            view.pseudonym
+        ),
         style: STYLE,
         synthetic: view.synthetic_banner,
         running: running_line(view),
@@ -111,5 +117,6 @@ fn contents(view: &ReportView) -> Vec<(&'static str, &'static str)> {
 
 pub(super) fn running_line(view: &ReportView) -> String {
     let model = view.models.first().map(|model| format!(" \u{b7} {} {}", model.name, model.version));
-    format!("{}{} \u{b7} regimen {}", view.pseudonym, model.unwrap_or_default(), view.regimen_version)
+    let hypothetical = if view.hypothetical.is_some() { "HYPOTHETICAL \u{b7} " } else { "" };
+    format!("{hypothetical}{}{} \u{b7} regimen {}", view.pseudonym, model.unwrap_or_default(), view.regimen_version)
 }

@@ -5,6 +5,7 @@
 //! Deliberately absent: estimates of any kind, files, and everything that would need a clock.
 
 pub mod board;
+pub mod case_words;
 pub mod chart;
 pub mod classical;
 pub mod decision_words;
@@ -27,7 +28,7 @@ pub use html::{Links, html, html_linked};
 pub use index::{IndexEntry, IndexMeta, index_html};
 pub use json::json;
 pub use page::STYLE;
-pub use view::ReportView;
+pub use view::{ReportView, WhatIfView};
 
 #[cfg(test)]
 pub(crate) mod fixtures;

@@ -10,6 +10,7 @@ mod dates;
 mod dictionary;
 mod error;
 mod mapping;
+mod staleness;
 mod units;
 mod violation;
 
@@ -19,6 +20,7 @@ pub use dates::DateOrder;
 pub use dictionary::{Dictionary, TableSchema};
 pub use error::Error;
 pub use mapping::{Case, Decision, Measured, PatientKey, RowFilter, ValueMap};
+pub use staleness::Staleness;
 pub use units::{conversion, declarable};
 pub use violation::Violation;
 

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::decision::Decision;
+use super::input_age::InputAge;
+use super::neighbours::Neighbours;
+use super::what_if::Hypothetical;
 use crate::decide::Verdict;
 use crate::terms::{Estimate, Modality, Pseudonym, Subtype};
 
@@ -47,6 +50,15 @@ pub struct Assessment {
     /// asked.
     #[serde(default)]
     pub decision: Option<Decision>,
+    /// Past patients of the same cohort file who are most like her; for looking at, never an estimate.
+    #[serde(default)]
+    pub neighbours: Option<Neighbours>,
+    /// How old inputs and images were at the decision: those with a date or a limit.
+    #[serde(default)]
+    pub ages: Vec<InputAge>,
+    /// What was changed by hand; present exactly where this is a "what if" and not her record.
+    #[serde(default)]
+    pub hypothetical: Option<Hypothetical>,
     /// Sources of the evidence, as citations.
     pub sources: Vec<String>,
 }

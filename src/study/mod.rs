@@ -24,9 +24,11 @@ mod evaluation;
 mod fit;
 mod fused_table;
 mod ingest;
+mod input_age;
 mod model;
 mod model_explanation;
 mod model_watch;
+mod neighbours;
 pub mod policy;
 mod predict;
 mod predict_breast;
@@ -38,10 +40,11 @@ pub mod simulate;
 mod spec;
 mod survival_baseline;
 mod train;
+mod what_if;
 
 pub use crate::decide::Verdict;
 pub(crate) use applies::sentence;
-pub use assess::{AssessRequest, AssessedCohort, assess_cohort};
+pub use assess::{AssessRequest, AssessedCohort, OpenCohort, assess_cohort};
 pub use assessment::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
     OptionEstimate, Performance, ViewWeight,
@@ -65,9 +68,11 @@ pub use evaluation::{BinaryEvaluation, Calibration, CellCalibration, LadderStep,
 pub use fit::{FittedResponse, ResponseRows};
 pub use fused_table::FusedTable;
 pub use ingest::{IngestReport, ingest};
+pub use input_age::InputAge;
 pub use model::{EncoderUse, ResponseManifest, ResponseModel};
 pub use model_explanation::{MeanContribution, ModelExplanation, SurrogateRules, explain_model};
 pub use model_watch::ModelWatch;
+pub use neighbours::{FollowUp, InputDifference, N_NEAREST, Neighbour, Neighbours};
 pub use predict::{Prediction, PredictionTable, evaluate_model, predict};
 pub use predict_breast::{PredictVersion, predict_breast};
 pub use progress::{Progress, Silent};
@@ -80,3 +85,4 @@ pub use survival_baseline::{
     evaluate_survival, expression_features, open_survival, train_survival,
 };
 pub use train::{Trained, train};
+pub use what_if::{Change, ChangedInput, FieldKind, Hypothetical, RefusedChange, WhatIfField};

@@ -1,5 +1,8 @@
 //! Rows of a fused table as clinical records: what eligibility, PREDICT, the gate and the survival baseline read.
 
+use std::cell::RefCell;
+use std::sync::LazyLock;
+
 use super::{Error, FusedTable};
 use crate::decide::{ClinicalRecord, Her2, Menopause, Received, Receptor};
 
@@ -59,13 +62,45 @@ struct Columns {
     heart_dose: Numbers,
 }
 
+/// Every column of the fused table that a clinical record is made from.
+pub(super) fn record_columns() -> &'static [&'static str] {
+    static COLUMNS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let names = RefCell::new(Vec::new());
+        let note = |name| names.borrow_mut().push(name);
+        let noted = Columns::from_columns(
+            |name| {
+                note(name);
+                Ok(Words::new())
+            },
+            |name| {
+                note(name);
+                Ok(Numbers::new())
+            },
+            |name| {
+                note(name);
+                Ok(Flags::new())
+            },
+        );
+        debug_assert!(noted.is_ok(), "nothing is read");
+        names.into_inner()
+    });
+    &COLUMNS
+}
+
 impl Columns {
     fn read(table: &FusedTable) -> Result<Self, Error> {
-        let words = |name: &str| table.texts(name);
-        let numbers = |name: &str| table.numbers(name);
-        let flags = |name: &str| -> Result<Flags, Error> {
-            Ok(table.booleans(name)?.unwrap_or_else(|| vec![None; table.frame.height()]))
-        };
+        Self::from_columns(
+            |name| table.texts(name),
+            |name| table.numbers(name),
+            |name| Ok(table.booleans(name)?.unwrap_or_else(|| vec![None; table.frame.height()])),
+        )
+    }
+
+    fn from_columns(
+        words: impl Fn(&'static str) -> Result<Words, Error>,
+        numbers: impl Fn(&'static str) -> Result<Numbers, Error>,
+        flags: impl Fn(&'static str) -> Result<Flags, Error>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             sex: words("sex")?,
             menopause: words("menopause")?,
@@ -183,7 +218,8 @@ fn last_digit(text: &str) -> Option<u8> {
     text.chars().last().and_then(|c| c.to_digit(10)).and_then(|digit| u8::try_from(digit).ok())
 }
 
-fn receptor(level: &str) -> Option<Receptor> {
+/// The state that a level of `er` or `pr` names.
+pub(super) fn receptor(level: &str) -> Option<Receptor> {
     match level {
         "positive" => Some(Receptor::Positive),
         "low_positive" => Some(Receptor::LowPositive),
@@ -193,7 +229,8 @@ fn receptor(level: &str) -> Option<Receptor> {
     }
 }
 
-fn her2_of(level: &str) -> Option<Her2> {
+/// The state that a level of `her2_status` names.
+pub(super) fn her2_of(level: &str) -> Option<Her2> {
     match level {
         "positive" => Some(Her2::Positive),
         "equivocal" => Some(Her2::Equivocal),

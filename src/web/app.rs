@@ -5,6 +5,7 @@ use super::auth::oidc::Provider;
 use super::services::{Running, Services};
 use crate::report::{IndexEntry, IndexMeta, ReportView};
 use crate::store::{Person, Store};
+use crate::study::{Change, RefusedChange, WhatIfField};
 
 /// Whatever stopped a source; it goes to the log and never to a page.
 pub type SourceError = Box<dyn std::error::Error + Send + Sync>;
@@ -17,6 +18,9 @@ pub struct IndexPage {
     /// What the list says about itself.
     pub meta: IndexMeta,
 }
+
+/// A hypothetical report, or every change that was refused.
+pub type WhatIf = Result<ReportView, Vec<RefusedChange>>;
 
 /// Where reports come from; called on a blocking thread, so it may compute.
 pub trait ReportSource: Send + Sync {
@@ -37,6 +41,25 @@ pub trait ReportSource: Send + Sync {
     fn pseudonym(&self, clinical_id: &str) -> Option<String> {
         let _ = clinical_id;
         None
+    }
+
+    /// The inputs of `pseudonym` that may be changed; `None` when there is no such patient, or the source cannot compute.
+    ///
+    /// # Errors
+    /// Whatever stopped the source.
+    fn what_if_fields(&self, pseudonym: &str) -> Result<Option<Vec<WhatIfField>>, SourceError> {
+        let _ = pseudonym;
+        Ok(None)
+    }
+
+    /// The report of `pseudonym` as if the inputs were others, marked as hypothetical; `None` as in
+    /// [`ReportSource::what_if_fields`]. Nothing is stored.
+    ///
+    /// # Errors
+    /// Whatever stopped the source.
+    fn what_if(&self, pseudonym: &str, changes: &[Change]) -> Result<Option<WhatIf>, SourceError> {
+        let _ = (pseudonym, changes);
+        Ok(None)
     }
 }
 

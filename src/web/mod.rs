@@ -25,8 +25,9 @@ pub mod routes;
 mod serve;
 mod services;
 mod tokens;
+mod what_if;
 
-pub use app::{App, IndexPage, ReportSource, Security, SourceError};
+pub use app::{App, IndexPage, ReportSource, Security, SourceError, WhatIf};
 pub use error::Error;
 pub use headers::content_security_policy;
 pub use serve::{Start, block_on, serve};

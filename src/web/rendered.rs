@@ -219,8 +219,12 @@ fn print(view: &ReportView, form: Form) -> Result<String, Error> {
     match form {
         Form::Json => Ok(report::json(view)),
         Form::Html => {
-            let json = Some(routes::report_json_path(&view.pseudonym));
-            Ok(report::html_linked(view, &Links { index: Some(routes::INDEX.to_owned()), json })?)
+            let links = Links {
+                index: Some(routes::INDEX.to_owned()),
+                json: Some(routes::report_json_path(&view.pseudonym)),
+                what_if: Some(routes::what_if_path(&view.pseudonym)),
+            };
+            Ok(report::html_linked(view, &links)?)
         }
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
-use super::{Error, api, audit_page, auth, cds, models, operations, pages, people, tokens};
+use super::{Error, api, audit_page, auth, cds, models, operations, pages, people, tokens, what_if};
 use crate::store::{Right, Role};
 
 /// The list of patients.
@@ -12,6 +12,12 @@ pub const INDEX: &str = "/";
 pub const REPORT: &str = "/patients/{pseudonym:[^/.]+}";
 /// The same report as JSON.
 pub const REPORT_JSON: &str = "/patients/{pseudonym:[^/.]+}.json";
+/// The inputs of a patient that may be changed, and the result of changed ones.
+pub const WHAT_IF: &str = "/patients/{pseudonym:[^/.]+}/what-if";
+/// The whole hypothetical report.
+pub const WHAT_IF_REPORT: &str = "/patients/{pseudonym:[^/.]+}/what-if/report";
+/// The hypothetical report as JSON.
+pub const WHAT_IF_JSON: &str = "/patients/{pseudonym:[^/.]+}/what-if.json";
 /// Whether the server is alive.
 pub const HEALTH: &str = "/healthz";
 /// Whether the server can answer: the database does.
@@ -43,6 +49,8 @@ pub const OIDC_BACK: &str = "/sign-in/provider/back";
 pub const PERSON: &str = "/people/{id:[0-9a-f]+}";
 
 /// Mounts every route; every other method and address is a page of its own.
+///
+/// Hypothetical values are clinical data: they travel in the body of a POST, never in an address.
 pub(super) fn mount(config: &mut ServiceConfig) {
     config
         .app_data(web::FormConfig::default().limit(auth::FORM_BYTES))
@@ -50,6 +58,9 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
         .service(resource(REPORT).get(pages::report).head(pages::report))
+        .service(form(WHAT_IF).get(what_if::ask).head(what_if::ask).post(what_if::answer))
+        .service(form(WHAT_IF_REPORT).get(what_if::back).head(what_if::back).post(what_if::report))
+        .service(form(WHAT_IF_JSON).get(what_if::back).head(what_if::back).post(what_if::json))
         .configure(super::board::mount)
         .configure(operations::mount)
         .configure(api::mount)
@@ -90,6 +101,12 @@ pub(super) fn first_page(role: Role) -> &'static str {
     } else {
         MODELS
     }
+}
+
+/// The path of the page on which a patient's inputs may be changed.
+#[must_use]
+pub fn what_if_path(pseudonym: &str) -> String {
+    format!("/patients/{pseudonym}/what-if")
 }
 
 /// True for text in the shape of a pseudonym: `P-` and 12 upper-case hex digits.

@@ -26,3 +26,4 @@ mod support;
 mod survival_forest;
 mod survival_metrics_parity;
 mod trees_parity;
+mod what_if;

@@ -8,6 +8,7 @@ mod distance;
 mod fit;
 mod gate;
 mod population;
+mod position;
 mod reason;
 mod reference;
 mod shift;
@@ -16,6 +17,7 @@ mod verdict;
 
 pub use gate::{Contradiction, Gate, GroupGate, ImageFinding};
 pub use population::{Criterion, PopulationRule, PopulationRules, Severity};
+pub use position::Position;
 pub use reason::Reason;
 pub use reference::Reference;
 pub use shift::ColumnShift;

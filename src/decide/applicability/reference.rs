@@ -172,7 +172,7 @@ impl Reference {
     }
 
     /// Where each described column stands in a matrix.
-    fn places(&self, names: &[String]) -> Vec<Option<usize>> {
+    pub(super) fn places(&self, names: &[String]) -> Vec<Option<usize>> {
         let place: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         self.columns.iter().map(|column| place.get(column.as_str()).copied()).collect()
     }

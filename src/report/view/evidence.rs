@@ -1,5 +1,6 @@
 use serde::Serialize;
 
+use crate::report::case_words::with_age;
 use crate::report::figure::IntervalFigure;
 use crate::report::words;
 use crate::study::{Assessment, ImagingInput, InputState, ModelIdentity, ViewWeight};
@@ -144,7 +145,7 @@ pub(super) fn inputs(assessment: &Assessment) -> InputsView {
                     value: value_text(input.value.as_deref(), &input.unit),
                     state: words::input_state(input.state),
                     state_code: input.state,
-                    note: input.note.clone().unwrap_or_default(),
+                    note: with_age(input.note.as_deref().unwrap_or_default(), assessment, &input.column),
                     source: input.source.clone(),
                 })
                 .collect(),
@@ -184,7 +185,10 @@ pub(super) fn imaging(assessment: &Assessment) -> Vec<ImagingRow> {
                 },
                 encoder: given.and_then(|input| input.encoder.clone()),
                 quality: given.map(|input| input.quality.clone()).unwrap_or_default(),
-                note: given.map_or_else(|| words::NO_IMAGES.to_owned(), |input| input.note.clone()),
+                note: given.map_or_else(
+                    || words::NO_IMAGES.to_owned(),
+                    |input| with_age(&input.note, assessment, modality.as_str()),
+                ),
                 views: given.map(views_text).unwrap_or_default(),
                 picture: given.and_then(|input| input.picture.clone()),
                 picture_text: picture_text(modality, given),

@@ -7,7 +7,9 @@ mod answer;
 mod decision;
 mod evidence;
 mod glance;
+mod neighbours;
 mod options;
+mod what_if;
 mod why;
 
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure, SurvivalAnswer};
@@ -17,7 +19,9 @@ pub use decision::{
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use glance::{GlanceView, GroupGlance, StateCount};
+pub use neighbours::{NeighbourRow, NeighboursView};
 pub use options::{OptionRow, OtherEstimate, Withheld};
+pub use what_if::{ChangedRow, HypotheticalView, ThenAndNow, WhatIfView};
 pub use why::{ContributionGroup, ContributionRow, WhyView};
 
 use serde::Serialize;
@@ -57,6 +61,8 @@ pub struct ReportView {
     pub synthetic: bool,
     /// Banner of every page of a simulated patient.
     pub synthetic_banner: Option<&'static str>,
+    /// What was changed by hand; `None` for her own record.
+    pub hypothetical: Option<HypotheticalView>,
     /// Standing of the page.
     pub research_use: &'static str,
     /// The name under which the patient is shown.
@@ -93,6 +99,8 @@ pub struct ReportView {
     pub why: WhyView,
     /// What is known and what is missing, at a glance.
     pub glance: GlanceView,
+    /// Past patients like her.
+    pub neighbours: Option<NeighboursView>,
     /// Inputs by group.
     pub inputs: InputsView,
     /// One row per modality, always all of them.
@@ -132,6 +140,7 @@ impl ReportView {
             schema: "regimen.report/1",
             synthetic: assessment.synthetic,
             synthetic_banner: assessment.synthetic.then_some(words::SYNTHETIC),
+            hypothetical: assessment.hypothetical.as_ref().map(what_if::hypothetical),
             research_use: words::RESEARCH_USE,
             pseudonym: assessment.pseudonym.to_string(),
             subtype: words::subtype(assessment.subtype),
@@ -156,6 +165,7 @@ impl ReportView {
             why: if arms_shown { why::why(assessment, &options) } else { why::why_after_surgery() },
             options,
             glance: glance::glance(assessment),
+            neighbours: assessment.neighbours.as_ref().map(neighbours::neighbours),
             inputs: evidence::inputs(assessment),
             imaging: evidence::imaging(assessment),
             imaging_sentence: evidence::imaging_sentence(lead),

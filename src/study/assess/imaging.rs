@@ -5,9 +5,12 @@ use crate::study::{Error, ImagingInput};
 use crate::tables::read_table;
 use crate::terms::{Modality, PatientId};
 
+/// Studies by patient and visit.
+pub(super) type ImagingRows = HashMap<(PatientId, String), Vec<ImagingInput>>;
+
 /// Imaging of every patient and visit, from the embedding files.
-pub(super) fn imaging_rows(files: &[PathBuf]) -> Result<HashMap<(PatientId, String), Vec<ImagingInput>>, Error> {
-    let mut rows: HashMap<(PatientId, String), Vec<ImagingInput>> = HashMap::new();
+pub(super) fn imaging_rows(files: &[PathBuf]) -> Result<ImagingRows, Error> {
+    let mut rows = ImagingRows::new();
     for file in files {
         let (frame, _) = read_table(file)?;
         let text = |name: &str| -> Result<Vec<String>, Error> {

@@ -1,21 +1,27 @@
 //! One patient's row, seen by every model: the assessment behind a report.
 
 mod imaging;
+mod open;
 mod row;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use self::imaging::imaging_rows;
+pub use self::open::OpenCohort;
+pub(super) use self::row::checked_value;
+
+use self::imaging::ImagingRows;
 use self::row::Context;
 use super::applies::Gates;
 use super::decision::DecisionEngine;
+use super::input_age::input_ages;
+use super::neighbours::{Asked, Neighbourhood};
 use super::predict::{support_of, with_arm};
 use super::{
     Assessment, BinaryEvaluation, Error, FusedTable, ModelIdentity, Performance, PseudonymKey, ResponseModel, Verdict,
     expression_features,
 };
-use crate::fusion::{FuseOptions, FusionReport, fuse};
+use crate::fusion::{Ages, FusionReport};
 use crate::learn::DesignMatrix;
 use crate::schema::CohortDefinition;
 use crate::terms::{Estimate, PatientId, Subtype};
@@ -60,44 +66,47 @@ pub struct AssessedCohort {
 /// What fusion refuses; [`Error::Fusion`] when a model's inputs have the wrong type; [`Error::Unsupported`] without
 /// a model.
 pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
-    let options = FuseOptions {
-        embeddings: request.embeddings.clone(),
-        skip_invalid: request.skip_invalid,
-        ..FuseOptions::default()
-    };
-    let fused = fuse(&request.cohort, &request.data, &options)?;
-    let fusion = fused.report.clone();
-    let table = FusedTable::new(&request.cohort, &request.data, fused)?;
-    let Some(lead) = request.models.first() else {
-        return Err(Error::Unsupported("no model was named and none is promoted".into()));
-    };
-    let images = imaging_rows(&request.embeddings)?;
+    OpenCohort::read(request.clone())?.assess()
+}
+
+/// What is known of the rows of a table beside it.
+struct Beside<'a> {
+    images: &'a ImagingRows,
+    ages: &'a Ages,
+    neighbourhood: &'a Neighbourhood,
+}
+
+/// Assesses every row of `table`.
+fn assess_rows(
+    request: &AssessRequest,
+    table: &FusedTable,
+    beside: &Beside<'_>,
+) -> Result<Vec<(PatientId, Assessment)>, Error> {
+    let lead = lead(request)?;
     let patients = table.patients()?;
-    let expression = expression_features(&table)?;
+    let expression = expression_features(table)?;
     let subtypes = table.subtypes()?;
     let visits = table.texts("visit")?;
     let arms = table.texts("arm")?;
-    let scores = request.models.iter().map(|model| Scores::of(model, &table)).collect::<Result<Vec<_>, Error>>()?;
-    let wanted: Vec<(usize, &PatientId)> = patients
-        .iter()
-        .enumerate()
-        .filter(|(_, patient)| request.only.as_ref().is_none_or(|only| only == *patient))
-        .collect();
+    let scores = request.models.iter().map(|model| Scores::of(model, table)).collect::<Result<Vec<_>, Error>>()?;
     let explained = |row: usize| {
         explained_option(lead, subtypes.get(row).copied().flatten(), arms.get(row).and_then(Option::as_deref))
     };
-    let moved = match scores.first() {
-        Some(scores) => shap_by_row(lead, scores, wanted.iter().filter_map(|(row, _)| Some((*row, explained(*row)?))))?,
-        None => HashMap::new(),
+    let (moved, positions) = match scores.first() {
+        Some(scores) => {
+            let explained = (0..patients.len()).filter_map(|row| Some((row, explained(row)?)));
+            (shap_by_row(lead, scores, explained)?, lead.reference.positions(&scores.x)?)
+        }
+        None => (HashMap::new(), Vec::new()),
     };
-    let mut assessed = Vec::with_capacity(wanted.len());
-    for (row, patient) in wanted {
+    let mut assessed = Vec::with_capacity(patients.len());
+    for (row, patient) in patients.iter().enumerate() {
         let subtype = subtypes.get(row).copied().flatten();
         let received = arms.get(row).cloned().flatten();
         let visit = visits.get(row).cloned().flatten().unwrap_or_default();
         let context = Context { request, lead, scores: &scores, row, subtype, patient };
-        let inputs = context.inputs(&table)?;
-        let imaging = context.imaging(images.get(&(patient.clone(), visit.clone())));
+        let inputs = context.inputs(table)?;
+        let imaging = context.imaging(beside.images.get(&(patient.clone(), visit.clone())));
         let applicability = context.applicability(&inputs, &imaging);
         let options = context.options(applicability.verdict)?;
         let explained = explained(row);
@@ -108,6 +117,13 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
             }
             _ => (Vec::new(), None),
         };
+        let neighbours = match positions.get(row) {
+            Some(position) => {
+                let asked = Asked { patient, subtype, position, frame: &table.frame, row };
+                Some(beside.neighbourhood.of(&asked, &request.key)?)
+            }
+            None => None,
+        };
         assessed.push((
             patient.clone(),
             Assessment {
@@ -117,6 +133,7 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
                 regimen_version: env!("CARGO_PKG_VERSION").to_owned(),
                 models: request.models.iter().map(identity).collect(),
                 subtype,
+                ages: input_ages(&request.cohort, beside.ages, (patient, &visit), &inputs, &imaging),
                 imaging,
                 visit,
                 inputs,
@@ -129,16 +146,18 @@ pub fn assess_cohort(request: &AssessRequest) -> Result<AssessedCohort, Error> {
                 contribution_base,
                 performance: request.models.iter().flat_map(|model| performance(model, subtype)).collect(),
                 decision,
+                neighbours,
+                hypothetical: None,
                 sources: sources(request),
             },
         ));
     }
-    Ok(AssessedCohort {
-        label: request.cohort.label.clone(),
-        synthetic: request.cohort.synthetic,
-        patients: assessed,
-        fusion,
-    })
+    Ok(assessed)
+}
+
+/// The model whose numbers lead.
+fn lead(request: &AssessRequest) -> Result<&ResponseModel, Error> {
+    request.models.first().ok_or_else(|| Error::Unsupported("no model was named and none is promoted".into()))
 }
 
 /// The received option when it has support, else the control of her subtype.

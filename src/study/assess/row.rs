@@ -286,7 +286,8 @@ impl Context<'_> {
     }
 }
 
-fn checked_value(cell: &AnyValue<'_>) -> Option<Value> {
+/// The value of a cell; `None` where it is missing.
+pub(in crate::study) fn checked_value(cell: &AnyValue<'_>) -> Option<Value> {
     match cell {
         AnyValue::Float64(number) => Some(Value::Number(*number)),
         AnyValue::Boolean(flag) => Some(Value::Boolean(*flag)),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use artifact::{OpenedSurvival, SurvivalManifest, open_survival, train_survival};
 pub use evaluate::{GroupFigures, ModelFigures, SurvivalEvaluation, evaluate_survival};
+pub(super) use rows::EXPRESSION_COLUMNS;
 pub use rows::{SurvivalRows, expression_features};
 
 use super::Error;

@@ -17,13 +17,16 @@ pub struct SurvivalRows {
     pub left_out: Vec<(Exclusion, usize)>,
 }
 
+/// The columns of [`expression_features`].
+pub(in crate::study) const EXPRESSION_COLUMNS: [&str; 2] = ["pam50_subtype", "expr_erbb2"];
+
 /// Expression features of every row: `pam50_subtype` and `expr_erbb2`.
 ///
 /// # Errors
 /// [`Error::Column`] for a column of the wrong type.
 pub fn expression_features(table: &FusedTable) -> Result<Vec<ExpressionFeatures>, Error> {
-    let subtypes = table.texts("pam50_subtype")?;
-    let erbb2 = table.numbers("expr_erbb2")?;
+    let [subtypes, erbb2] = EXPRESSION_COLUMNS;
+    let (subtypes, erbb2) = (table.texts(subtypes)?, table.numbers(erbb2)?);
     Ok(subtypes
         .iter()
         .zip(erbb2)

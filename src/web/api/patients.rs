@@ -7,6 +7,7 @@ use super::openapi::Report;
 use super::{Fault, PATIENTS, Problem};
 use crate::report::IndexEntry;
 use crate::store::{Action, Right};
+use crate::web::pages::may_read;
 use crate::web::rendered::{self, Form};
 use crate::web::{App, Error, routes};
 
@@ -153,6 +154,7 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     caller.require(&request, &app, Right::ReadPatients).await?;
     let pseudonym = pseudonym.into_inner();
+    may_read(&app, &caller.person, &pseudonym).await.map_err(|error| Problem::of(&request, &error))?;
     let found = rendered::of(&app, &pseudonym, Form::Json).await;
     let found = found.map_err(|error| Problem::of(&request, &error))?;
     caller.audit(&request, &app, Action::AskedByApi, Some(&pseudonym), found.detail.clone()).await?;
