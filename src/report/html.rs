@@ -112,7 +112,7 @@ pub(super) fn unbroken(page: &str) -> String {
     page.replace(" %", "\u{a0}%")
 }
 
-fn running_line(view: &ReportView) -> String {
+pub(super) fn running_line(view: &ReportView) -> String {
     let model = view.models.first().map(|model| format!(" \u{b7} {} {}", model.name, model.version));
     format!("{}{} \u{b7} regimen {}", view.pseudonym, model.unwrap_or_default(), view.regimen_version)
 }

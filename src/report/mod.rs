@@ -14,6 +14,7 @@ mod index;
 mod json;
 pub mod limits;
 mod page;
+mod pdf;
 pub mod view;
 pub mod words;
 
@@ -23,6 +24,7 @@ pub use html::{Links, html, html_linked};
 pub use index::{IndexEntry, IndexMeta, index_html};
 pub use json::json;
 pub use page::STYLE;
+pub use pdf::pdf;
 pub use view::ReportView;
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 22] = [
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
     ("flate2", &["imaging"]),
@@ -45,6 +45,7 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("hessboost", &["learn"]),
     ("smartcore", &["learn"]),
     ("askama", &["report", "web"]),
+    ("krilla", &["report"]),
     ("actix_web", &["web"]),
     ("clap", &["cli", "main.rs"]),
     ("indicatif", &["cli"]),
