@@ -8,6 +8,7 @@ pub mod chart;
 pub mod classical;
 pub mod decision_words;
 mod error;
+mod fhir;
 mod figure;
 mod html;
 mod index;
@@ -19,6 +20,7 @@ pub mod view;
 pub mod words;
 
 pub use error::Error;
+pub use fhir::fhir;
 pub use figure::{Figure, IntervalFigure};
 pub use html::{Links, html, html_linked};
 pub use index::{IndexEntry, IndexMeta, index_html};
