@@ -15,6 +15,7 @@ mod index;
 mod json;
 pub mod limits;
 mod page;
+mod patient;
 mod pdf;
 pub mod view;
 pub mod words;
@@ -26,6 +27,7 @@ pub use html::{Links, html, html_linked};
 pub use index::{IndexEntry, IndexMeta, index_html};
 pub use json::json;
 pub use page::STYLE;
+pub use patient::{Language, patient_html};
 pub use pdf::pdf;
 pub use view::ReportView;
 
