@@ -26,7 +26,7 @@ fn both_frames_and_the_range_are_counted_in_people_of_a_hundred() {
         "The numbers are about the treatment in your record: Pembrolizumab + paclitaxel, then AC.",
         "Of 100 women like you who get this treatment, about 58 have no invasive cancer left at surgery.",
         "And about 42 of 100 still have some cancer left.",
-        "may be as low as 42 of 100, or as high as 73 of 100. This range is large.",
+        "may lie anywhere from 42 to 73 of 100. This range is large.",
         "learned from 880 patients. Of these, 28 had the same type",
         "results of gene tests of the tumour (1)",
         "measurements from the MRI scan (1)",
@@ -37,7 +37,7 @@ fn both_frames_and_the_range_are_counted_in_people_of_a_hundred() {
     for part in [
         "Von 100 Frauen wie Ihnen mit dieser Behandlung haben etwa 58 bei der Operation keinen bösartigen Tumor mehr.",
         "Und bei etwa 42 von 100 ist noch etwas vom Tumor da.",
-        "so niedrig sein wie 42 von 100 oder so hoch wie 73 von 100.",
+        "irgendwo zwischen 42 und 73 von 100 liegen.",
         "Ergebnisse von Gentests am Tumor (1)",
     ] {
         assert!(german.contains(part), "{part}: {german}");
@@ -118,5 +118,5 @@ fn counts_never_claim_nobody_or_everybody() {
     (frequency.with_response, frequency.without_response) = (0, 100);
     let english = text(&page(&view, Language::English));
     assert!(english.contains("fewer than 1 have no invasive cancer left") && english.contains("more than 99 of 100"));
-    assert!(english.contains("as low as fewer than 1 of 100"));
+    assert!(english.contains("anywhere from fewer than 1 to 40 of 100"));
 }
