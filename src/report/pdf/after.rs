@@ -46,7 +46,7 @@ fn before(flow: &mut Flow, rows: &[ListedRow]) {
         Row { cells: vec![Cell::text(name), Cell::text(published(row))], ..Row::default() }
     };
     let rows = rows.iter().map(row).collect();
-    Table { caption: "Options that are open, or may be".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "Options that are open, or may be".to_owned(), whole: false, columns, rows }.add_to(flow);
 }
 
 fn lead(text: &str) -> Para {
@@ -85,7 +85,7 @@ fn branch(flow: &mut Flow, branch: &BranchView) {
         ];
         let rows = branch.rows.iter().flat_map(option).collect();
         let caption = "Options that are open, or may be: points of survival gained, with 95 % intervals".to_owned();
-        Table { caption, columns, rows }.add_to(flow);
+        Table { caption, whole: false, columns, rows }.add_to(flow);
     }
     if !branch.closed.is_empty() {
         flow.introduction(&Para::bold(format!("{} options are closed", branch.closed.len()), SMALL));
@@ -169,7 +169,8 @@ fn chain(flow: &mut Flow, chain: &ChainView) {
         Row { cells, ..Row::default() }
     });
     let rows = rows.collect();
-    Table { caption: "Two branches from one probability of response".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "Two branches from one probability of response".to_owned(), whole: false, columns, rows }
+        .add_to(flow);
     let ratios: Vec<Para> = chain.ratios.iter().map(|sentence| Para::soft(sentence.as_str(), SMALL)).collect();
     flow.list(&ratios);
 }
@@ -195,5 +196,5 @@ fn tests(flow: &mut Flow, sentence: &str, tests: &[TestRow]) {
     });
     let caption = "Mean over the control and approved arms that have an estimate".to_owned();
     let rows = rows.collect();
-    Table { caption, columns, rows }.add_to(flow);
+    Table { caption, whole: false, columns, rows }.add_to(flow);
 }

@@ -8,7 +8,12 @@ use crate::report::ReportView;
 use crate::report::figure::IntervalFigure;
 use crate::report::view::OptionRow;
 
+/// Share of the chart's column.
 const CHART: f32 = 0.22;
+/// Share of a column of numbers.
+const ESTIMATE: f32 = 0.145;
+/// Width of the chart, points.
+const AXIS: f32 = CHART * WIDTH - 7.0;
 
 /// The arms before surgery, with every number that the view shows.
 pub(super) fn arms(flow: &mut Flow, view: &ReportView) {
@@ -17,28 +22,12 @@ pub(super) fn arms(flow: &mut Flow, view: &ReportView) {
     }
     flow.heading(2, "Treatment arms of the trial");
     flow.introduction(&Para::plain(view.order.as_str(), BODY));
-    let axis = CHART * WIDTH - 7.0;
-    let mut plot = Column::new(CHART, Align::Left, "");
-    plot.title = vec![Para::soft(" ", 7.6)];
-    plot.axis = chart::axis(axis);
-    let columns = vec![
-        Column::new(0.37, Align::Left, "Arm"),
-        Column::new(0.145, Align::Right, "Model estimate").sub("95 % interval"),
-        plot,
-        Column::new(0.145, Align::Right, "Observed rate").sub("95 % interval"),
-        Column::new(0.12, Align::Right, "Patients").sub("of the subtype"),
-    ];
-    let rows: Vec<Row> = view.options.iter().filter(|row| !row.not_given()).map(|row| arm(row, axis)).collect();
-    let some_number = view.options.iter().any(|row| row.estimate.is_some() || row.observed.is_some());
-    Table {
-        caption: "Probability of pCR by arm for this patient, and the rate observed in the subtype".to_owned(),
-        columns,
-        rows,
-    }
-    .add_to(flow);
-    if some_number {
-        let observed = view.options.iter().any(|row| row.observed.is_some());
-        let (ops, text) = chart::key(!view.other_models.is_empty(), observed);
+    let shown = Shown::of(view);
+    let rows: Vec<Row> = view.options.iter().filter(|row| !row.not_given()).map(|row| shown.arm(row)).collect();
+    let caption = "Probability of pCR by arm for this patient, and the rate observed in the subtype".to_owned();
+    Table { caption, whole: true, columns: shown.columns(), rows }.add_to(flow);
+    if shown.plot {
+        let (ops, text) = chart::key(view.answer.given, !view.other_models.is_empty(), shown.observed);
         let node = flow.tree.add(Tree::ROOT, Kind::Paragraph);
         let contents = vec![content(node, ops, MARGIN, 0.0)];
         flow.piece(Piece { height: 12.0, gap: 4.0, keep_next: true, contents, ..Piece::default() });
@@ -53,31 +42,71 @@ pub(super) fn arms(flow: &mut Flow, view: &ReportView) {
     others(flow, view);
 }
 
-fn arm(row: &OptionRow, axis: f32) -> Row {
-    let standing = if row.is_received { format!("{} \u{b7} received", row.standing) } else { row.standing.clone() };
-    let mut name = vec![Para::bold(row.label.as_str(), 8.8), Para::of(vec![Run::new(standing, false, Ink::Lead)], 8.0)];
-    let more = [row.composition.as_str(), row.note.as_str()];
-    name.extend(more.into_iter().filter(|text| !text.is_empty()).map(|text| Para::soft(text, 8.0)));
-    let mut estimate = match &row.estimate {
-        Some(figure) => number(figure),
-        None => vec![Para::soft("No estimate", 8.8)],
-    };
-    if !row.reason.is_empty() {
-        estimate.push(Para::of(vec![Run::new(row.reason.as_str(), false, Ink::Warn)], 8.0));
+/// Which columns have something to show.
+struct Shown {
+    plot: bool,
+    observed: bool,
+    count: bool,
+}
+
+impl Shown {
+    fn of(view: &ReportView) -> Self {
+        let observed = view.options.iter().any(|row| row.observed.is_some());
+        Self {
+            plot: observed || view.options.iter().any(|row| row.estimate.is_some()),
+            observed,
+            count: view.options.iter().any(|row| row.n_comparable.is_some()),
+        }
     }
-    let mut observed = row.observed.as_ref().map_or_else(|| vec![Para::soft("\u{2014}", 8.8)], number);
-    observed.extend(row.observed_count.iter().map(|count| Para::soft(count.as_str(), 8.0)));
-    let count = row.n_comparable.map_or_else(|| "\u{2014}".to_owned(), |n| n.to_string());
-    Row {
-        cells: vec![
-            Cell::text(name),
-            Cell::text(estimate),
-            Cell::chart(chart::intervals(row, axis)),
-            Cell::text(observed),
-            Cell::text(vec![Para::plain(count, 8.8)]),
-        ],
-        marked: row.is_answer,
-        ..Row::default()
+
+    fn columns(&self) -> Vec<Column> {
+        let mut columns = Vec::new();
+        if self.plot {
+            let mut plot = Column::new(CHART, Align::Left, "");
+            plot.title = vec![Para::soft(" ", 7.6)];
+            plot.axis = chart::axis(AXIS);
+            columns.extend([Column::new(ESTIMATE, Align::Right, "Model estimate").sub("95 % interval"), plot]);
+        } else {
+            columns.push(Column::new(0.40, Align::Left, "Model estimate"));
+        }
+        if self.observed {
+            columns.push(Column::new(ESTIMATE, Align::Right, "Observed rate").sub("95 % interval"));
+        }
+        if self.count {
+            columns.push(Column::new(0.12, Align::Right, "Patients").sub("of the subtype"));
+        }
+        let rest = 1.0 - columns.iter().map(|column| column.share).sum::<f32>();
+        columns.insert(0, Column::new(rest, Align::Left, "Arm"));
+        columns
+    }
+
+    fn arm(&self, row: &OptionRow) -> Row {
+        let standing = if row.is_received { format!("{} \u{b7} received", row.standing) } else { row.standing.clone() };
+        let mut name =
+            vec![Para::bold(row.label.as_str(), 8.8), Para::of(vec![Run::new(standing, false, Ink::Lead)], 8.0)];
+        let more = [row.composition.as_str(), row.note.as_str()];
+        name.extend(more.into_iter().filter(|text| !text.is_empty()).map(|text| Para::soft(text, 8.0)));
+        let mut estimate = match &row.estimate {
+            Some(figure) => number(figure),
+            None => vec![Para::soft("No estimate", 8.8)],
+        };
+        if !row.reason.is_empty() {
+            estimate.push(Para::of(vec![Run::new(row.reason.as_str(), false, Ink::Warn)], 8.0));
+        }
+        let mut cells = vec![Cell::text(name), Cell::text(estimate)];
+        if self.plot {
+            cells.push(Cell::chart(chart::intervals(row, AXIS)));
+        }
+        if self.observed {
+            let mut observed = row.observed.as_ref().map_or_else(|| vec![Para::soft("\u{2014}", 8.8)], number);
+            observed.extend(row.observed_count.iter().map(|count| Para::soft(count.as_str(), 8.0)));
+            cells.push(Cell::text(observed));
+        }
+        if self.count {
+            let count = row.n_comparable.map_or_else(|| "\u{2014}".to_owned(), |n| n.to_string());
+            cells.push(Cell::text(vec![Para::plain(count, 8.8)]));
+        }
+        Row { cells, marked: row.is_answer, ..Row::default() }
     }
 }
 
@@ -105,5 +134,6 @@ fn others(flow: &mut Flow, view: &ReportView) {
         Row { cells, ..Row::default() }
     });
     let rows = rows.collect();
-    Table { caption: "Estimates of every model, by arm, with 95 % intervals".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "Estimates of every model, by arm, with 95 % intervals".to_owned(), whole: false, columns, rows }
+        .add_to(flow);
 }

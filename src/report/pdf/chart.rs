@@ -90,11 +90,11 @@ pub(super) fn icons(filled: u8) -> (Vec<Op>, f32) {
 }
 
 /// The line under a table that names its marks.
-pub(super) fn key(has_others: bool, has_observed: bool) -> (Vec<Op>, Para) {
+pub(super) fn key(has_lead: bool, has_others: bool, has_observed: bool) -> (Vec<Op>, Para) {
     let mut ops = Vec::new();
     let mut x = 0.0;
     let entries = [
-        (true, Shape::Square, Ink::Lead, true, "Leading model"),
+        (has_lead, Shape::Square, Ink::Lead, true, "Leading model"),
         (has_others, Shape::Triangle, Ink::Other, false, "Other models, in the order named below"),
         (has_observed, Shape::Diamond, Ink::Seen, false, "Rate observed in the trial"),
     ];

@@ -24,7 +24,7 @@ pub(super) fn why(flow: &mut Flow, view: &ReportView) {
     let columns = vec![
         Column::new(0.36, Align::Left, "Input"),
         Column::new(0.26, Align::Left, "Value"),
-        Column::new(BAR, Align::Left, "\u{2190} lowers \u{b7} raises \u{2192}"),
+        Column::new(BAR, Align::Centre, "\u{2190} lowers \u{b7} raises \u{2192}"),
         Column::new(0.12, Align::Right, "Logit"),
     ];
     let mut rows = Vec::new();
@@ -35,7 +35,8 @@ pub(super) fn why(flow: &mut Flow, view: &ReportView) {
         rows.push(Row { cells: vec![name, blank(), blank(), total], tied: true, ..Row::default() });
         rows.extend(group.rows.iter().map(|row| contribution(row, largest)));
     }
-    Table { caption: "Contributions on the logit scale, by group of inputs".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "Contributions on the logit scale, by group of inputs".to_owned(), whole: false, columns, rows }
+        .add_to(flow);
     if let Some(text) = &why.sum_sentence {
         flow.paragraph(&Para::soft(text.as_str(), SMALL));
     }
@@ -69,7 +70,8 @@ pub(super) fn inputs(flow: &mut Flow, view: &ReportView) {
             rows.push(Row { cells: vec![name], tied: true, ..Row::default() });
             rows.extend(group.rows.iter().map(input));
         }
-        Table { caption: "Model inputs, their state and their source".to_owned(), columns, rows }.add_to(flow);
+        Table { caption: "Model inputs, their state and their source".to_owned(), whole: false, columns, rows }
+            .add_to(flow);
     }
     imaging(flow, view);
 }
@@ -115,7 +117,7 @@ fn imaging(flow: &mut Flow, view: &ReportView) {
         Row { cells, ..Row::default() }
     });
     let rows = rows.collect();
-    Table { caption: "Images on record".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "Images on record".to_owned(), whole: false, columns, rows }.add_to(flow);
 }
 
 /// How well the models performed on patients that they had not seen.
@@ -134,7 +136,8 @@ pub(super) fn performance(flow: &mut Flow, view: &ReportView) {
         Column::new(0.15, Align::Right, "Calibration slope"),
     ];
     let rows = view.performance.iter().map(measured).collect();
-    Table { caption: "Cross-validated performance with 95 % intervals".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "Cross-validated performance with 95 % intervals".to_owned(), whole: false, columns, rows }
+        .add_to(flow);
 }
 
 fn measured(row: &PerformanceRow) -> Row {

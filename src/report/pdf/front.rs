@@ -1,11 +1,13 @@
 use super::chart;
 use super::draw::{Ink, Op, Shape};
+use super::face::FACES;
 use super::flow::{BODY, Content, Flow, MARGIN, Piece, SMALL, WIDTH, column, content};
 use super::table::{Cell, Column, Row, Table};
 use super::text::{Align, Para, Run};
 use super::tree::{Kind, Tree};
 use crate::report::ReportView;
-use crate::report::view::{AnswerView, GateView, Measure, PerformanceMeasure};
+use crate::report::figure::IntervalFigure;
+use crate::report::view::{AnswerView, GateView, Measure, PerformanceMeasure, Sex};
 
 /// Width of the drawing beside the answer.
 const ASIDE: f32 = 128.0;
@@ -42,6 +44,11 @@ pub(super) fn answer(flow: &mut Flow, view: &ReportView) {
     let width = if given { WIDTH - 12.0 - ASIDE - 18.0 } else { WIDTH - 12.0 };
     let mut contents = Vec::new();
     let mut y = 0.0;
+    if let Some(estimate) = &view.answer.estimate {
+        let node = flow.tree.add(Tree::ROOT, Kind::Paragraph);
+        contents.push(content(node, big(estimate), left, 0.0));
+        y = 36.0;
+    }
     for para in sentences(&view.answer) {
         let node = flow.tree.add(Tree::ROOT, Kind::Paragraph);
         let (ops, height) = column(std::slice::from_ref(&para), width);
@@ -79,13 +86,18 @@ pub(super) fn answer(flow: &mut Flow, view: &ReportView) {
     }
 }
 
+/// The number in large type with its interval on the same line.
+fn big(estimate: &IntervalFigure) -> Vec<Op> {
+    const SIZE: f32 = 30.0;
+    let number = format!("{} ", estimate.text).replace(" %", "\u{a0}%");
+    let x = FACES.bold.width(&number, SIZE) + 3.0;
+    let interval = format!("95\u{a0}% interval {}", estimate.interval_text.replace(" %", "\u{a0}%"));
+    let text = |x, size, bold, ink, text| Op::Text { x, y: 26.0, size, bold, ink, text };
+    vec![text(0.0, SIZE, true, Ink::Lead, number), text(x, 12.0, false, Ink::Text, interval)]
+}
+
 fn sentences(answer: &AnswerView) -> Vec<Para> {
     let mut paras = Vec::new();
-    if let Some(estimate) = &answer.estimate {
-        let interval = format!("95 % interval {}", estimate.interval_text);
-        paras.push(Para::of(vec![Run::new(estimate.text.as_str(), true, Ink::Lead)], 29.0));
-        paras.push(Para::plain(interval, 11.0));
-    }
     let arm = answer.arm_sentence.as_ref().map_or_else(String::new, |text| format!(" {text}"));
     paras.push(Para::plain(format!("{}{arm}", answer.sentence), 10.5));
     let frequency = answer.frequency.as_ref().map(|frequency| &frequency.sentence);
@@ -97,7 +109,11 @@ fn sentences(answer: &AnswerView) -> Vec<Para> {
 
 /// Whether the model applies.
 pub(super) fn gate(flow: &mut Flow, view: &ReportView) {
-    flow.heading(2, "Does the model of response apply?");
+    let asked = match view.sex {
+        Sex::Male => "Does the model of response apply?",
+        _ => "Does the model of response apply to her?",
+    };
+    flow.heading(2, asked);
     let gate = &view.applicability;
     let (ink, shape) = sign(gate);
     let runs = vec![Run::new(format!("{}. ", gate.label), true, ink), Run::new(gate.sentence, false, Ink::Text)];
@@ -121,7 +137,8 @@ pub(super) fn gate(flow: &mut Flow, view: &ReportView) {
         Column::new(0.20, Align::Left, "Value"),
         Column::new(0.50, Align::Left, "What it means"),
     ];
-    Table { caption: "How near this record is to the training data".to_owned(), columns, rows }.add_to(flow);
+    Table { caption: "How near this record is to the training data".to_owned(), whole: false, columns, rows }
+        .add_to(flow);
 }
 
 fn sign(gate: &GateView) -> (Ink, Shape) {

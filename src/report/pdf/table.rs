@@ -75,6 +75,8 @@ pub(super) struct Row {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Table {
     pub(super) caption: String,
+    /// True for a table that stands on one page where a page can hold it.
+    pub(super) whole: bool,
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Row>,
 }
@@ -119,6 +121,12 @@ impl Table {
         let body = flow.tree.add(table, Kind::Rows);
         for row in &self.rows {
             self.row(flow, body, row, repeated);
+            if self.whole {
+                flow.keep_last();
+            }
+        }
+        if let (true, Some(last)) = (self.whole, flow.pieces.last_mut()) {
+            last.keep_next = false;
         }
     }
 
@@ -229,7 +237,7 @@ mod tests {
             vec![Column::new(0.5, Align::Left, "Arm"), Column::new(0.5, Align::Right, "Estimate").sub("95 %")];
         let cell = || Cell::text(vec![Para::plain("word ".repeat(words), 8.8)]);
         let row = Row { cells: vec![cell(), cell()], ..Row::default() };
-        Table { caption: "All arms".to_owned(), columns, rows: vec![row; rows] }
+        Table { caption: "All arms".to_owned(), whole: false, columns, rows: vec![row; rows] }
     }
 
     #[test]
@@ -247,6 +255,15 @@ mod tests {
         let pages = flow.pages(100.0);
         assert!(pages.len() > 3, "{}", pages.len());
         assert!(pages.iter().flatten().all(|placed| placed.top + placed.piece.height <= super::super::flow::BOTTOM));
+    }
+
+    #[test]
+    fn a_whole_table_begins_on_the_page_that_can_hold_it() {
+        let mut flow = Flow::new();
+        flow.piece(Piece { height: 500.0, ..Piece::default() });
+        Table { whole: true, ..table(12, 2) }.add_to(&mut flow);
+        let pages = flow.pages(100.0);
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [1, 14]);
     }
 
     #[test]

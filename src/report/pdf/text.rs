@@ -21,6 +21,7 @@ pub(super) enum Align {
     #[default]
     Left,
     Right,
+    Centre,
 }
 
 /// A paragraph: runs of one size.
@@ -109,6 +110,7 @@ impl Para {
         let mut x = match self.align {
             Align::Left => 0.0,
             Align::Right => (width - wide).max(0.0),
+            Align::Centre => (width - wide).max(0.0) / 2.0,
         };
         line.iter()
             .map(|fragment| {
@@ -234,7 +236,7 @@ mod tests {
     fn no_line_is_wider_than_its_column() {
         let text = "word ".repeat(40) + &"a-very-long-folder-name/with/many/levels/".repeat(5) + &"9f2c1ab0".repeat(8);
         for width in [20.0, 55.0, 120.0, 400.0] {
-            for align in [Align::Left, Align::Right] {
+            for align in [Align::Left, Align::Right, Align::Centre] {
                 let para = Para::plain(text.clone(), 9.0).aligned(align);
                 assert!(ends(&para, width).iter().all(|end| *end <= width + 0.01), "{width}");
                 let joined: String = texts(&para, width).concat();
