@@ -32,6 +32,8 @@ pub use pdf::pdf;
 pub use view::ReportView;
 
 #[cfg(test)]
+pub(crate) mod decision_fixture;
+#[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

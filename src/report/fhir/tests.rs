@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::fhir;
 use crate::decide::options::OptionSet;
+use crate::report::decision_fixture::decided;
 use crate::report::{ReportView, fixtures};
 
 /// Elements of a resource: (name, least, most); 0 stands for "any number" as most.
@@ -281,6 +282,21 @@ fn one_risk_assessment_per_arm_with_a_number_and_the_numbers_of_the_page() {
     let report = of(&bundle, "DiagnosticReport")[0];
     assert!(report["conclusion"].as_str().unwrap().starts_with(&view.answer.sentence));
     assert_eq!(report["extension"].as_array().unwrap().len(), risks.len());
+}
+
+#[test]
+fn every_gain_in_survival_is_an_observation_in_points() {
+    let bundle = parsed(&decided());
+    let wrong = violations(&bundle);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let code = |each: &&Value| each["code"]["coding"][0]["code"] == "survival-gain";
+    let gains: Vec<&Value> = of(&bundle, "Observation").into_iter().filter(code).collect();
+    assert_eq!(gains.len(), 4, "two options with two horizons each; none where the number is withheld");
+    assert_eq!(gains[1]["valueQuantity"]["value"], 2.8);
+    assert_eq!(gains[1]["valueQuantity"]["unit"], "percentage points");
+    assert_eq!(gains[1]["extension"][1]["valueCodeableConcept"]["coding"][0]["code"], "capecitabine");
+    assert_eq!(of(&bundle, "Patient")[0]["gender"], "female");
+    assert_eq!(of(&bundle, "DiagnosticReport")[0]["result"].as_array().unwrap().len(), 5);
 }
 
 #[test]

@@ -107,6 +107,7 @@ pub(super) struct Words {
     pub(super) images_unused: String,
     pub(super) questions_heading: String,
     pub(super) questions: Vec<String>,
+    pub(super) questions_response: Vec<String>,
     pub(super) no_heading: String,
     pub(super) no_news: String,
     pub(super) no_man: String,

@@ -1,4 +1,5 @@
 use super::pdf;
+use crate::report::decision_fixture::decided;
 use crate::report::{ReportView, fixtures};
 
 #[test]
@@ -12,6 +13,27 @@ fn every_kind_of_report_becomes_a_tagged_pdf() {
         if let Ok(folder) = std::env::var("REGIMEN_LOOK") {
             std::fs::write(format!("{folder}/{name}.pdf"), &bytes).unwrap();
         }
+    }
+}
+
+#[test]
+fn options_after_surgery_chain_and_missing_tests_are_printed() {
+    let with = pdf(&decided()).unwrap();
+    let text = String::from_utf8_lossy(&with);
+    for heading in [
+        "Options before surgery",
+        "Options after surgery",
+        "From response to survival",
+        "What a missing test could change",
+    ] {
+        assert!(text.contains(heading), "{heading} is in the outline");
+    }
+    assert!(
+        !String::from_utf8_lossy(&pdf(&ReportView::new(&fixtures::normal())).unwrap())
+            .contains("Options after surgery")
+    );
+    if let Ok(folder) = std::env::var("REGIMEN_LOOK") {
+        std::fs::write(format!("{folder}/decided.pdf"), &with).unwrap();
     }
 }
 
