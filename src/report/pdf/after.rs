@@ -74,6 +74,7 @@ fn branch(flow: &mut Flow, branch: &BranchView) {
         flow.paragraph(&Para::soft(branch.cautions.join(" "), SMALL));
     }
     if !branch.rows.is_empty() {
+        flow.keep_last();
         let gain = |title: &str, from: &str| Column::new(0.125, Align::Right, title).sub(from);
         let columns = vec![
             Column::new(0.335, Align::Left, "Option"),
@@ -138,7 +139,12 @@ fn benefit(at: &BenefitAt) -> Cell {
     match &at.gain {
         Some(gain) => {
             let mut paras = number(gain);
-            paras.extend(at.number_needed.iter().map(|text| Para::soft(text.as_str(), 8.0)));
+            for text in &at.number_needed {
+                // The interval stands on a line of its own.
+                let (needed, interval) = text.split_once(" (").unwrap_or((text, ""));
+                paras.push(Para::soft(needed, 8.0));
+                paras.extend((!interval.is_empty()).then(|| Para::soft(format!("({interval}"), 8.0)));
+            }
             Cell::text(paras)
         }
         None => reason(&at.withheld),

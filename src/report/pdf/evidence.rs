@@ -19,6 +19,7 @@ pub(super) fn why(flow: &mut Flow, view: &ReportView) {
         return;
     }
     flow.note("Note", why.association);
+    flow.keep_last();
     let all = why.groups.iter().flat_map(|group| &group.rows);
     let largest = all.map(|row| row.contribution.value.abs()).fold(0.0, f64::max);
     let columns = vec![
