@@ -9,8 +9,10 @@ use crate::decide::options::OptionSet;
 use crate::report::decision_fixture::decided;
 use crate::report::{ReportView, fixtures};
 
-/// Elements of a resource: (name, least, most); 0 stands for "any number" as most.
-const RESOURCES: [(&str, &[(&str, usize, usize)]); 5] = [
+/// An element: (name, least, most); 0 stands for "any number" as most.
+type Element = (&'static str, usize, usize);
+
+const RESOURCES: [(&str, &[Element]); 5] = [
     ("Patient", &[("identifier", 0, 0), ("gender", 0, 1)]),
     (
         "Device",
@@ -63,7 +65,7 @@ const RESOURCES: [(&str, &[(&str, usize, usize)]); 5] = [
     ),
 ];
 
-const DOMAIN: [(&str, usize, usize); 5] =
+const DOMAIN: [Element; 5] =
     [("resourceType", 1, 1), ("id", 0, 1), ("meta", 0, 1), ("text", 0, 1), ("extension", 0, 0)];
 
 /// Elements that may refer to resources, with the types that R4 allows there (of those in the bundle).
@@ -90,7 +92,7 @@ fn of<'a>(bundle: &'a Value, kind: &str) -> Vec<&'a Value> {
     resources(bundle).into_iter().filter(|resource| resource["resourceType"] == kind).collect()
 }
 
-fn check(rules: &[(&str, usize, usize)], resource: &Value, wrong: &mut Vec<String>) {
+fn check(rules: &[Element], resource: &Value, wrong: &mut Vec<String>) {
     let kind = resource["resourceType"].as_str().unwrap();
     let object = resource.as_object().unwrap();
     for (name, value) in object {
@@ -209,10 +211,10 @@ fn violations(bundle: &Value) -> Vec<String> {
     let mut all = Vec::new();
     objects(bundle, &mut all);
     for object in all {
-        if let Some(reference) = object.get("reference").and_then(Value::as_str) {
-            if !urls.contains(&reference) {
-                wrong.push(format!("{reference} leads out of the bundle"));
-            }
+        if let Some(reference) = object.get("reference").and_then(Value::as_str)
+            && !urls.contains(&reference)
+        {
+            wrong.push(format!("{reference} leads out of the bundle"));
         }
         if let Some(Value::String(url)) = object.get("url") {
             let values = object.keys().filter(|key| key.starts_with("value")).count();
@@ -220,15 +222,15 @@ fn violations(bundle: &Value) -> Vec<String> {
                 wrong.push(format!("ext-1: {url} has {values} values"));
             }
         }
-        if let (Some(low), Some(high)) = (object.get("low"), object.get("high")) {
-            if low["value"].as_f64() > high["value"].as_f64() || low["code"] != "%" {
-                wrong.push("rng-2: a range from high to low".to_owned());
-            }
+        if let (Some(low), Some(high)) = (object.get("low"), object.get("high"))
+            && (low["value"].as_f64() > high["value"].as_f64() || low["code"] != "%")
+        {
+            wrong.push("rng-2: a range from high to low".to_owned());
         }
-        if let Some(code) = object.get("system").and(object.get("code")).and_then(Value::as_str) {
-            if code.is_empty() || code.trim() != code || code.contains("  ") {
-                wrong.push(format!("`{code}` is no code"));
-            }
+        if let Some(code) = object.get("system").and(object.get("code")).and_then(Value::as_str)
+            && (code.is_empty() || code.trim() != code || code.contains("  "))
+        {
+            wrong.push(format!("`{code}` is no code"));
         }
     }
     wrong
