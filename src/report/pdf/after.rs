@@ -139,7 +139,7 @@ fn benefit(at: &BenefitAt) -> Cell {
     match &at.gain {
         Some(gain) => {
             let mut paras = number(gain);
-            for text in &at.number_needed {
+            if let Some(text) = &at.number_needed {
                 // The interval stands on a line of its own.
                 let (needed, interval) = text.split_once(" (").unwrap_or((text, ""));
                 paras.push(Para::soft(needed, 8.0));
