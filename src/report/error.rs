@@ -12,4 +12,10 @@ pub enum Error {
         #[source]
         source: askama::Error,
     },
+    /// The PDF library refused the document.
+    #[error("could not write the report as PDF: {message}")]
+    Pdf {
+        /// What the library said.
+        message: String,
+    },
 }

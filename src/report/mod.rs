@@ -11,6 +11,7 @@ pub mod classical;
 pub mod decision_words;
 mod drawings;
 mod error;
+mod fhir;
 mod figure;
 mod html;
 mod index;
@@ -18,18 +19,25 @@ mod json;
 pub mod limits;
 pub mod model;
 mod page;
+mod patient;
+mod pdf;
 pub mod survival_words;
 pub mod view;
 pub mod words;
 
 pub use error::Error;
+pub use fhir::fhir;
 pub use figure::{Figure, IntervalFigure};
 pub use html::{Links, html, html_linked};
 pub use index::{IndexEntry, IndexMeta, index_html};
 pub use json::json;
 pub use page::STYLE;
+pub use patient::{Language, patient_html};
+pub use pdf::pdf;
 pub use view::{ReportView, WhatIfView};
 
+#[cfg(test)]
+pub(crate) mod decision_fixture;
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]

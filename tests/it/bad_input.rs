@@ -186,7 +186,7 @@ fn wrong_usage_is_exit_code_two() {
     assert_eq!(public.code, 2, "{}", public.stderr);
     assert!(public.stderr.contains("loopback"), "{}", public.stderr);
     assert_eq!(regimen(["ingest"]).code, 2);
-    assert_eq!(regimen(["assess", "--cohort", "demo", "--patient", "1", "--out", "x.pdf"]).code, 2);
+    assert_eq!(regimen(["assess", "--cohort", "demo", "--patient", "1", "--out", "x.docx"]).code, 2);
     let cohort = regimen(["check", "no-such-cohort"]);
     assert_eq!(cohort.code, 1);
     assert!(cohort.stderr.contains("expected one of demo, duke, examples, gbsg, ispy2"), "{}", cohort.stderr);

@@ -26,7 +26,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 26] = [
+const DOORS: [(&str, &[&str]); 27] = [
     ("utoipa", &["web"]),
     ("prometheus", &["web"]),
     ("dicom", &["imaging", "study/simulate"]),
@@ -47,6 +47,7 @@ const DOORS: [(&str, &[&str]); 26] = [
     ("hessboost", &["learn"]),
     ("smartcore", &["learn"]),
     ("askama", &["report", "web"]),
+    ("krilla", &["report"]),
     ("actix_web", &["web"]),
     ("openidconnect", &["web"]),
     ("sqlx", &["store"]),

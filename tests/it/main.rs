@@ -10,6 +10,7 @@ mod cox_parity;
 mod decision;
 mod elastic_net_parity;
 mod encoders_parity;
+mod exports;
 mod fusion;
 mod gate;
 mod house;

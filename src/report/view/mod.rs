@@ -52,6 +52,28 @@ pub struct LimitsView {
     pub intervals: String,
 }
 
+/// Sex on record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sex {
+    /// A woman.
+    Female,
+    /// A man.
+    Male,
+    /// The record does not say.
+    NotRecorded,
+}
+
+impl Sex {
+    fn of(assessment: &Assessment) -> Self {
+        match assessment.decision.as_ref().and_then(|decision| decision.record.male) {
+            Some(true) => Self::Male,
+            Some(false) => Self::Female,
+            None => Self::NotRecorded,
+        }
+    }
+}
+
 /// One patient's report, ready to print.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReportView {
@@ -67,6 +89,8 @@ pub struct ReportView {
     pub research_use: &'static str,
     /// The name under which the patient is shown.
     pub pseudonym: String,
+    /// Sex on record, for words and exports; no model reads it.
+    pub sex: Sex,
     /// Receptor subtype in words.
     pub subtype: &'static str,
     /// Visit of the row.
@@ -143,6 +167,7 @@ impl ReportView {
             hypothetical: assessment.hypothetical.as_ref().map(what_if::hypothetical),
             research_use: words::RESEARCH_USE,
             pseudonym: assessment.pseudonym.to_string(),
+            sex: Sex::of(assessment),
             subtype: words::subtype(assessment.subtype),
             visit: assessment.visit.clone(),
             identity: identity(assessment),
