@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::branches::Branch;
-use super::options::{DecisionPoint, Eligibility, OptionSet, TimeZero};
+use super::options::{DecisionPoint, Eligibility, Endpoint, OptionSet, TimeZero};
 use super::record::ClinicalRecord;
 use crate::terms::{Estimate, Subtype};
 
@@ -61,13 +61,13 @@ pub struct EventRatio {
     pub verified: bool,
 }
 
-/// Event-free survival by response in one trial arm.
+/// Survival without an event by response in one trial arm.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EfsByResponse {
     /// Id.
     pub id: String,
-    /// Subtypes.
+    /// Subtypes; empty: all together.
     pub subtypes: Vec<Subtype>,
     /// Ids of options with this regimen.
     pub options: Vec<String>,
@@ -77,12 +77,14 @@ pub struct EfsByResponse {
     pub post_neoadjuvant: String,
     /// When the clock started.
     pub time_zero: TimeZero,
+    /// Event that is counted.
+    pub endpoint: Endpoint,
     /// Years.
     pub at_years: f64,
-    /// Event-free with response, %.
-    pub pcr_pct: f64,
-    /// Event-free with residual disease, %.
-    pub residual_pct: f64,
+    /// Event-free with response, %; `None` where not published.
+    pub pcr_pct: Option<f64>,
+    /// Event-free with residual disease, %; `None` where not published.
+    pub residual_pct: Option<f64>,
     /// Citation.
     pub source: String,
     /// False when recalled.
@@ -136,7 +138,7 @@ pub struct BranchOutlook {
 pub enum Outlook {
     /// Event-free survival, one per trial arm.
     Published(Vec<PublishedEfs>),
-    /// No verified event-free survival by response for the subtype: only the hazard ratio is given.
+    /// No event-free survival by response is on file for the subtype: only the hazard ratio is given.
     RatioOnly,
 }
 
@@ -145,6 +147,10 @@ pub enum Outlook {
 pub struct PublishedEfs {
     /// Event-free, %; no interval is published with it.
     pub event_free_pct: f64,
+    /// Event that is counted.
+    pub endpoint: Endpoint,
+    /// False for a rate of all subtypes together.
+    pub of_subtype: bool,
     /// Years.
     pub at_years: f64,
     /// When the clock started: not the landmark of the branches.
@@ -187,8 +193,9 @@ impl ResponseEvidence {
             }
         }
         for rate in &evidence.baselines {
-            let percent = |value: f64| (0.0..=100.0).contains(&value);
-            if !(percent(rate.pcr_pct) && percent(rate.residual_pct) && rate.at_years > 0.0) {
+            let mut shares = [rate.pcr_pct, rate.residual_pct].into_iter().flatten().peekable();
+            let known = shares.peek().is_some();
+            if !(known && shares.all(|share| (0.0..=100.0).contains(&share)) && rate.at_years > 0.0) {
                 return Err(broken(format!("{}: expected shares of 0 to 100 % at a year above 0", rate.id)));
             }
         }
@@ -241,9 +248,15 @@ pub fn chain(
 
 fn published(evidence: &ResponseEvidence, option: &str, subtype: Subtype, branch: Branch) -> Outlook {
     let of_subtype = evidence.baselines.iter().filter(|rate| rate.subtypes.contains(&subtype));
+    let of_all = evidence.baselines.iter().filter(|rate| rate.subtypes.is_empty());
+    let share = |rate: &EfsByResponse| if branch == Branch::IfPcr { rate.pcr_pct } else { rate.residual_pct };
     let rates: Vec<PublishedEfs> = of_subtype
-        .map(|rate| PublishedEfs {
-            event_free_pct: if branch == Branch::IfPcr { rate.pcr_pct } else { rate.residual_pct },
+        .chain(of_all)
+        .filter_map(|rate| Some((rate, share(rate)?)))
+        .map(|(rate, event_free_pct)| PublishedEfs {
+            event_free_pct,
+            endpoint: rate.endpoint,
+            of_subtype: !rate.subtypes.is_empty(),
             at_years: rate.at_years,
             time_zero: rate.time_zero,
             regimen: rate.regimen.clone(),
@@ -297,12 +310,19 @@ mod tests {
     }
 
     #[test]
-    fn without_a_verified_baseline_only_the_ratio_is_given() {
+    fn every_subtype_has_a_baseline_and_says_whether_it_is_its_own() {
         let her2 = of(Subtype::HrNegHer2Pos, "tchp");
-        assert!(her2.branches.iter().all(|branch| branch.outlook == Outlook::RatioOnly));
-        assert_eq!((her2.ratios[0].ratio.estimate, her2.ratios[0].of_subtype), (0.32, true));
+        assert_eq!((her2.ratios[0].ratio.estimate, her2.ratios[0].of_subtype), (0.14, true));
+        let [pcr, residual] = her2.branches.each_ref().map(|branch| match &branch.outlook {
+            Outlook::Published(rates) => rates.iter().map(|rate| (rate.event_free_pct, rate.of_subtype)).collect(),
+            Outlook::RatioOnly => vec![],
+        });
+        // KATHERINE enrolled residual disease only; I-SPY2 published all subtypes together.
+        assert_eq!((pcr, residual), (vec![(96.0, false)], vec![(80.8, true), (67.1, true), (82.0, false)]));
         let luminal = of(Subtype::HrPosHer2Neg, "taxane-anthracycline");
-        assert_eq!((luminal.ratios[0].ratio.estimate, luminal.ratios[0].of_subtype), (0.31, false));
+        assert_eq!((luminal.ratios[0].ratio.estimate, luminal.ratios[0].of_subtype), (0.14, true));
+        let Outlook::Published(rates) = &luminal.branches[1].outlook else { panic!("rates") };
+        assert_eq!((rates.len(), rates[0].endpoint, rates[0].of_subtype), (1, Endpoint::Efs, false));
     }
 
     #[test]

@@ -198,31 +198,50 @@ pub fn disagreement(a: &Cell, b: &Cell) -> Option<ConflictRule> {
     conflict.then_some(rule)
 }
 
-/// Deaths of any cause and of breast cancer that a benefit avoids at one of its horizons, or why there is no number.
+/// Deaths of any cause and of breast cancer that a benefit avoids at each of its horizons, or why there is no number at any.
 #[must_use]
-pub fn from_benefit(benefit: &Benefit, years: f64, model: &str) -> Column {
+pub fn from_benefit(benefit: &Benefit, model: &str) -> Column {
     if let (true, Some(refusal)) = (benefit.options.is_empty(), benefit.left_out.first()) {
         return Column::Empty(Empty::Refused { reason: refusal.reason.clone() });
     }
-    let Some(horizon) = benefit.horizons.iter().find(|horizon| horizon.years == years) else {
-        return Column::Empty(Empty::Withheld { reason: Withheld::NothingApplied });
-    };
-    let Some(gain) = &horizon.gain else {
-        let reason = horizon.withheld.clone().unwrap_or(Withheld::NothingApplied);
-        return Column::Empty(Empty::Withheld { reason });
-    };
-    let cell = |endpoint, value| Cell {
-        measured: Measured { endpoint, pcr_definition: None, at_years: Some(years), as_difference: true },
-        value,
+    let verified = benefit.effects.iter().all(|effect| effect.verified);
+    let shown = benefit.horizons.iter().filter_map(|horizon| Some((horizon.years, horizon.gain.as_ref()?)));
+    let cells: Vec<Cell> = shown
+        .flat_map(|(years, gain)| {
+            let cell = |endpoint, value| Cell {
+                measured: Measured { endpoint, pcr_definition: None, at_years: Some(years), as_difference: true },
+                value,
+                has_interval: true,
+                std_error: None,
+                from: model.to_owned(),
+                verified,
+            };
+            [cell(Endpoint::Death, gain.survival_benefit), cell(Endpoint::BreastCancerDeath, gain.breast_death_avoided)]
+        })
+        .collect();
+    if cells.is_empty() {
+        let reason = benefit.horizons.iter().find_map(|horizon| horizon.withheld.clone());
+        return Column::Empty(Empty::Withheld { reason: reason.unwrap_or(Withheld::NothingApplied) });
+    }
+    Column::Numbers(cells)
+}
+
+/// The probability of response (no invasive cancer in breast and nodes) by a model, as a column.
+#[must_use]
+pub fn from_response(estimate: Estimate, from: String) -> Column {
+    Column::Numbers(vec![Cell {
+        measured: Measured {
+            endpoint: Endpoint::Pcr,
+            pcr_definition: Some(PcrDefinition::BreastAndNodes),
+            at_years: None,
+            as_difference: false,
+        },
+        value: estimate,
         has_interval: true,
         std_error: None,
-        from: model.to_owned(),
-        verified: benefit.effects.iter().all(|effect| effect.verified),
-    };
-    Column::Numbers(vec![
-        cell(Endpoint::Death, gain.survival_benefit),
-        cell(Endpoint::BreastCancerDeath, gain.breast_death_avoided),
-    ])
+        from,
+        verified: true,
+    }])
 }
 
 /// Why PREDICT says nothing about a class; `None` for the classes that it knows.

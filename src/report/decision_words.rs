@@ -62,6 +62,10 @@ pub fn withheld_answer(answer: &OneLineAnswer) -> Option<String> {
     Some(format!("{}: both states are shown, and no single line answers.", list.join("; ")))
 }
 
+/// The clock of an option that is decided after five years of endocrine therapy.
+pub const FROM_YEAR_FIVE: &str = "Counted from the end of five years of endocrine therapy, for who is alive then: year 10 here is \
+    the fifteenth since diagnosis.";
+
 /// An endpoint.
 #[must_use]
 pub fn endpoint(endpoint: Endpoint) -> &'static str {
@@ -230,11 +234,12 @@ pub fn conflict(conflict: &Conflict) -> String {
         ConflictRule::PointOutsideInterval => "one lies outside the other\u{2019}s interval",
     };
     format!(
-        "{} and {} disagree by {:.1} points on {}: {rule}.",
+        "{} and {} disagree by {:.1} points on {}{}: {rule}.",
         source(conflict.first),
         source(conflict.second),
         100.0 * conflict.difference.abs(),
-        endpoint(conflict.measured.endpoint)
+        endpoint(conflict.measured.endpoint),
+        conflict.measured.at_years.map(|years| format!(" at {years} years")).unwrap_or_default()
     )
 }
 

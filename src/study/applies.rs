@@ -57,7 +57,13 @@ pub(super) fn population(name: Option<&str>) -> Result<PopulationRules, Error> {
 
 fn subgroup(metrics: &BinaryEvaluation, subtype: Subtype) -> Option<Subgroup> {
     let found = metrics.subgroups.iter().find(|group| group.name == subtype.as_str())?;
-    Some(Subgroup { name: found.name.clone(), n: found.n, auc: found.auc, calibration_slope: found.calibration_slope })
+    Some(Subgroup {
+        name: found.name.clone(),
+        n: found.n,
+        auc: found.auc,
+        calibration_slope: found.calibration_slope,
+        observed_expected: None,
+    })
 }
 
 /// Reasons as sentences with the labels of the dictionary: what decides the verdict, then notes.
@@ -68,7 +74,7 @@ pub(super) fn sentences(applicability: &Applicability) -> (Vec<String>, Vec<Stri
     (words(reasons), words(notes))
 }
 
-fn sentence(reason: &Reason) -> String {
+pub(crate) fn sentence(reason: &Reason) -> String {
     let labelled = |columns: &[String]| columns.iter().map(|column| label_of(column)).collect::<Vec<String>>();
     let spoken = |groups: &[String]| groups.iter().map(|group| group.replace('_', " ")).collect::<Vec<String>>();
     match reason {

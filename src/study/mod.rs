@@ -37,6 +37,7 @@ mod survival_baseline;
 mod train;
 
 pub use crate::decide::Verdict;
+pub(crate) use applies::sentence;
 pub use assess::{AssessRequest, AssessedCohort, assess_cohort};
 pub use assessment::{
     Applicability, Assessment, Contribution, ImagingInput, Input, InputState, ModelIdentity, ObservedRate,
@@ -69,7 +70,7 @@ pub use record::clinical_records;
 pub use registry::{Finding, ListedModel, ModelFiles, Models};
 pub use spec::{BootstrapSpec, EvaluationSpec, Family, MissingSpec, ResponseSpec, SearchSpec, SplitSpec};
 pub use survival_baseline::{
-    GroupFigures, ModelFigures, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
-    expression_features, open_survival, survival_groups, train_survival,
+    ModelFigures, OpenedSurvival, SurvivalEvaluation, SurvivalManifest, SurvivalRows, SurvivalSpec, evaluate_survival,
+    expression_features, open_survival, train_survival,
 };
 pub use train::{Trained, train};

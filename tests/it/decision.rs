@@ -34,8 +34,15 @@ fn option<'a>(branch: &'a Value, id: &str) -> &'a Value {
 
 /// The gain in survival at ten years by each column that has one.
 fn gains(option: &Value, column: &str) -> Vec<f64> {
+    gains_at(option, column, 10.0)
+}
+
+fn gains_at(option: &Value, column: &str, years: f64) -> Vec<f64> {
     let cells = option["sources"][column]["numbers"].as_array().cloned().unwrap_or_default();
-    let death = |cell: &&Value| cell["measured"]["endpoint"] == "death" && cell["measured"]["as_difference"] == true;
+    let death = |cell: &&Value| {
+        let measured = &cell["measured"];
+        measured["endpoint"] == "death" && measured["as_difference"] == true && measured["at_years"] == years
+    };
     cells.iter().filter(death).map(|cell| cell["value"]["estimate"].as_f64().expect("a number")).collect()
 }
 
@@ -57,6 +64,15 @@ fn before_surgery_response_is_estimated_and_options_for_residual_disease_stay_in
         assert!(list(&branch["predict"]["outside"]).iter().any(|why| why.as_str().unwrap().contains("before surgery")));
     }
     assert_eq!(decision["chain"]["validated"], false);
+    let options = list(&decision["neoadjuvant"]);
+    let of = |id: &str| options.iter().find(|option| option["id"] == id).unwrap();
+    let pembrolizumab = of("pembrolizumab-chemotherapy");
+    assert_eq!(pembrolizumab["nearest_arm"]["id"], "Pembro");
+    let arm = list(&a["options"]).iter().find(|option| option["id"] == "Pembro").unwrap();
+    let column = &list(&pembrolizumab["sources"]["regimen"]["numbers"])[0];
+    assert_eq!(column["value"], arm["estimate"], "the column is the arm's own estimate");
+    assert_eq!(pembrolizumab["sources"]["predict"]["empty"]["kind"], "predict_is_adjuvant");
+    assert!(list(&pembrolizumab["sources"]["trial"]["numbers"]).iter().any(|cell| cell["value"]["estimate"] == 0.648));
     let tests: Vec<&Value> = list(&decision["missing_tests"]).iter().map(|test| &test["test"]).collect();
     assert_eq!(tests, ["expression"]);
 }
@@ -75,6 +91,23 @@ fn after_surgery_three_sources_stand_side_by_side() {
         assert!(gains(endocrine, column).iter().all(|gain| (0.0..0.1).contains(gain)), "{column}");
     }
     assert_eq!((gains(endocrine, "regimen").len(), gains(endocrine, "predict").len()), (1, 2));
+    assert_eq!([5.0, 10.0, 15.0].map(|years| gains_at(endocrine, "predict", years).len()), [2, 2, 2]);
+    // Extended endocrine therapy has a clock of its own, by regimen and by PREDICT's landmark variant alone.
+    let extended = option(branch, "endocrine-10y");
+    assert_eq!(extended["clock"], "after_5_years_endocrine");
+    let found =
+        [5.0, 10.0, 15.0].map(|years| [gains_at(extended, "regimen", years), gains_at(extended, "predict", years)]);
+    let [[regimen_5, predict_5], [regimen_10, predict_10], [regimen_15, predict_15]] = found;
+    assert!((regimen_5[0].abs() < 1e-12) && (predict_5[0].abs() < 1e-12), "no effect before the tenth year");
+    assert!((0.0..0.05).contains(&regimen_10[0]) && (0.0..0.05).contains(&predict_10[0]) && predict_10.len() == 1);
+    assert!(regimen_15.is_empty() && predict_15.is_empty(), "both curves end fifteen years after diagnosis");
+    // The survival model has a gate of its own: expression was not measured, and she is not unusual.
+    let reasons = list(&branch["survival"]["applicability"]["reasons"]);
+    assert!(
+        reasons.iter().any(|reason| reason["kind"] == "absent_group" && reason["group"] == "expression"),
+        "{reasons:?}"
+    );
+    assert_eq!(branch["survival"]["applicability"]["verdict"], "applies", "{reasons:?}");
     // Chemotherapy's follow-up is ten years: no number at 15 unless an assumption is chosen.
     let at_15 = |assessment: &Value| {
         let option = option(&list(&assessment["decision"]["adjuvant"])[0], "chemotherapy-3rd").clone();

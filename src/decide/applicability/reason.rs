@@ -113,6 +113,13 @@ pub enum Reason {
         /// Calibration slope.
         slope: Estimate,
     },
+    /// In her subgroup another number of events was observed than expected: the interval of their ratio excludes 1.
+    ObservedNotExpected {
+        /// Subgroup.
+        subgroup: String,
+        /// Observed over expected events.
+        ratio: Estimate,
+    },
 }
 
 impl Reason {
@@ -133,7 +140,8 @@ impl Reason {
             | Self::ImageQuality { .. }
             | Self::SubgroupNotValidated { .. }
             | Self::WeakDiscrimination { .. }
-            | Self::Miscalibrated { .. } => Severity::Caution,
+            | Self::Miscalibrated { .. }
+            | Self::ObservedNotExpected { .. } => Severity::Caution,
         }
     }
 }
@@ -202,6 +210,14 @@ impl fmt::Display for Reason {
                 slope.estimate,
                 slope.lower95,
                 slope.upper95
+            ),
+            Self::ObservedNotExpected { subgroup, ratio } => write!(
+                f,
+                "In {subgroup} {} events were observed than expected: ratio {:.2} ({:.2} to {:.2}).",
+                if ratio.estimate < 1.0 { "fewer" } else { "more" },
+                ratio.estimate,
+                ratio.lower95,
+                ratio.upper95
             ),
         }
     }

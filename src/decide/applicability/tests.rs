@@ -367,14 +367,26 @@ fn distance_absence_images_training_and_subgroup_lower_the_verdict() {
         n,
         auc: Some(Estimate { estimate: 0.6, lower95: auc.0, upper95: auc.1 }),
         calibration_slope: Some(Estimate { estimate: 0.9, lower95: slope.0, upper95: slope.1 }),
+        observed_expected: None,
+    };
+    let counted = |lower95, upper95| Subgroup {
+        observed_expected: Some(Estimate { estimate: 1.1, lower95, upper95 }),
+        auc: None,
+        calibration_slope: None,
+        ..subgroup(300, (0.55, 0.7), (0.6, 1.2))
     };
     for (subgroup, expected) in [
+        (counted(0.9, 1.3), Verdict::Applies),
+        (counted(1.01, 1.3), Verdict::Caution),
         (subgroup(300, (0.55, 0.7), (0.6, 1.2)), Verdict::Applies),
         (subgroup(49, (0.55, 0.7), (0.6, 1.2)), Verdict::Caution),
         (subgroup(14, (0.55, 0.7), (0.6, 1.2)), Verdict::DoesNotApply),
         (subgroup(300, (0.48, 0.7), (0.6, 1.2)), Verdict::Caution),
         (subgroup(300, (0.55, 0.7), (0.6, 0.98)), Verdict::Caution),
-        (Subgroup { name: "men".into(), n: 99, auc: None, calibration_slope: None }, Verdict::Caution),
+        (
+            Subgroup { name: "men".into(), n: 99, auc: None, calibration_slope: None, observed_expected: None },
+            Verdict::Caution,
+        ),
     ] {
         assert_eq!(verdict(Facts { subgroup: Some(&subgroup), ..facts }), expected, "{subgroup:?}");
     }

@@ -37,6 +37,8 @@ pub struct Subgroup {
     pub auc: Option<Estimate>,
     /// Calibration slope there.
     pub calibration_slope: Option<Estimate>,
+    /// Observed over expected events there, for a model of survival.
+    pub observed_expected: Option<Estimate>,
 }
 
 /// All that decides whether a model applies to one patient.
@@ -151,7 +153,8 @@ fn validation(subgroup: &Subgroup, rules: &PopulationRules) -> Vec<Reason> {
             severity: if refused { Severity::Refusal } else { Severity::Caution },
         });
     }
-    if subgroup.auc.is_none() && subgroup.calibration_slope.is_none() {
+    let figures = [subgroup.auc, subgroup.calibration_slope, subgroup.observed_expected];
+    if figures.iter().all(Option::is_none) {
         reasons.push(Reason::SubgroupNotValidated { subgroup: name() });
     }
     if let Some(auc) = subgroup.auc.filter(|auc| auc.lower95 <= 0.5) {
@@ -159,6 +162,9 @@ fn validation(subgroup: &Subgroup, rules: &PopulationRules) -> Vec<Reason> {
     }
     if let Some(slope) = subgroup.calibration_slope.filter(|slope| slope.lower95 > 1.0 || slope.upper95 < 1.0) {
         reasons.push(Reason::Miscalibrated { subgroup: name(), slope });
+    }
+    if let Some(ratio) = subgroup.observed_expected.filter(|ratio| ratio.lower95 > 1.0 || ratio.upper95 < 1.0) {
+        reasons.push(Reason::ObservedNotExpected { subgroup: name(), ratio });
     }
     reasons
 }

@@ -56,6 +56,18 @@ pub struct TreatmentEffect {
 }
 
 impl TreatmentEffect {
+    /// The id of the same published effect among the options after surgery (`data-schemas/options/adjuvant.toml`).
+    #[must_use]
+    pub fn option_effect(&self) -> Option<&'static str> {
+        match (self.treatment, self.population) {
+            (Treatment::Chemotherapy, _) => Some("chemo-cmf-bc-death"),
+            (Treatment::Endocrine, _) => Some("tamoxifen-bc-death"),
+            (Treatment::Radiotherapy, Population::ConservingOrUnclear) => Some("rt-conserving-bc-death"),
+            (Treatment::Radiotherapy, Population::MastectomyNodePositive) => Some("rt-mastectomy-bc-death"),
+            (Treatment::Radiotherapy, _) => None,
+        }
+    }
+
     fn applies(&self, record: &ClinicalRecord) -> bool {
         let mastectomy = record.received.breast_conserving == Some(false);
         let nodes = record.nodes_involved();
@@ -157,6 +169,7 @@ pub fn published_effects() -> Vec<TreatmentEffect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::options::OptionSet;
     use crate::decide::{Received, Receptor};
 
     #[test]
@@ -190,5 +203,21 @@ mod tests {
     #[test]
     fn a_step_belongs_to_the_period_in_which_it_ends() {
         assert_eq!([0.25, 5.0, 5.25, 10.0, 10.25, 15.0].map(period_of), [0, 0, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn an_offset_and_an_option_that_share_a_publication_share_its_numbers() {
+        let set = OptionSet::load("adjuvant").unwrap();
+        let effects: Vec<_> = set.options.iter().flat_map(|option| &option.effects).collect();
+        let shared: Vec<_> =
+            published_effects().into_iter().filter_map(|own| Some((own.option_effect()?, own))).collect();
+        assert_eq!(shared.len(), 4);
+        for (id, own) in shared {
+            let other = effects.iter().find(|effect| effect.id == id).expect(id);
+            for (period, log_hr) in own.log_hr.iter().enumerate() {
+                let found = other.log_ratio_at(2.5 + 5.0 * period as f64).coef;
+                assert!((found - log_hr).abs() < 1e-12, "{id}: {found} {log_hr}");
+            }
+        }
     }
 }

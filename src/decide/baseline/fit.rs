@@ -11,7 +11,8 @@ use super::hazard::LogHazard;
 use super::impute::GaussianImputer;
 use super::inputs::{Column, Input, input_row};
 use super::rows::{BaselineRows, YEAR_DAYS};
-use crate::decide::Error;
+use super::typical::reference;
+use crate::decide::{Error, Reference};
 use crate::stats::bootstrap::resample;
 use crate::stats::normal;
 use crate::stats::spline::four_knots;
@@ -58,6 +59,9 @@ pub struct SurvivalBaseline {
     pub age_knots: [f64; 4],
     /// Standardisation and imputation of the inputs.
     pub imputer: GaussianImputer,
+    /// The women fitted on, in aggregate: how unusual another is among them. Absent in artifacts before it existed.
+    #[serde(default)]
+    pub reference: Option<Reference>,
     /// Death from breast cancer, by ER.
     pub breast: CauseModel,
     /// Death from other causes.
@@ -106,6 +110,7 @@ impl SurvivalBaseline {
             .map(|(record, expression)| input_row(record, expression, &age_knots))
             .collect::<Result<Vec<_>, _>>()?;
         let imputer = GaussianImputer::fit(&inputs)?;
+        let reference = Some(reference(&inputs, options.seed)?);
         let training = training_rows(rows, &inputs, &imputer, &options.effects, &[])?;
         let chosen = if options.candidates.len() > 1 {
             choose(&training, &options.candidates, options.n_folds, options.seed)?.0
@@ -126,6 +131,7 @@ impl SurvivalBaseline {
             ridge: candidate.ridge,
             age_knots,
             imputer,
+            reference,
             breast,
             other,
             effects: options.effects.clone(),

@@ -90,6 +90,27 @@ impl Input {
     pub const INTRINSIC: [Self; 5] =
         [Self::LuminalB, Self::Her2Enriched, Self::Basal, Self::ClaudinLow, Self::NormalLike];
 
+    /// Its name in a matrix: the fused column it is made of, or the level of the intrinsic subtype.
+    #[must_use]
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::LnNodes => "nodes_positive",
+            Self::SizeSaturation => "tumour_size_mm",
+            Self::Age => "age_years",
+            Self::AgeCubic1 => "age_cubic_1",
+            Self::AgeCubic2 => "age_cubic_2",
+            Self::Grade => "grade",
+            Self::Pr => "pr",
+            Self::Her2 => "her2",
+            Self::Erbb2 => "expr_erbb2",
+            Self::LuminalB => "pam50_subtype=luminal_b",
+            Self::Her2Enriched => "pam50_subtype=her2_enriched",
+            Self::Basal => "pam50_subtype=basal",
+            Self::ClaudinLow => "pam50_subtype=claudin_low",
+            Self::NormalLike => "pam50_subtype=normal_like",
+        }
+    }
+
     fn value(self, record: &ClinicalRecord, expression: &ExpressionFeatures, age: [f64; 3]) -> Option<f64> {
         let intrinsic = |class| expression.intrinsic.map(|found| f64::from(u8::from(found == class)));
         match self {

@@ -27,6 +27,7 @@ mod predict;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod typical;
 
 pub use candidates::{Candidate, candidates};
 pub use cause_model::CauseModel;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::cause_model::CauseModel;
@@ -24,6 +26,9 @@ pub struct BaselinePrediction {
     pub imputed: Vec<Input>,
     /// Draws of all that is uncertain.
     pub draws: Vec<BaselineDraw>,
+    /// By id of the published effect among the options: in each draw, by how many standard errors its log ratio stood off
+    /// its estimate when the treatment received was taken out of the hazards.
+    pub effect_draws: BTreeMap<String, Vec<f64>>,
 }
 
 /// The hazards under one draw of coefficients, baselines, offsets, missing inputs and strength of the era's trend.
@@ -33,8 +38,6 @@ pub struct BaselineDraw {
     pub raw: CauseHazards,
     /// Log factors that carry them to the target year, to be added to the log hazard ratios of an option.
     pub era: EraShift,
-    /// What this draw added to the log rate ratio of each offset (order of [`SurvivalBaseline::effects`]).
-    pub shift: Vec<f64>,
 }
 
 impl SurvivalBaseline {
@@ -85,12 +88,16 @@ impl SurvivalBaseline {
                 Ok(BaselineDraw {
                     raw: of(&causes.0, &causes.1, &z, er_positive),
                     era: self.era.shift_of_draw(index, er_positive),
-                    shift: draw.shift.clone(),
                 })
             })
             .collect::<Result<Vec<_>, Error>>()?;
         let imputed = filled.missing().iter().filter_map(|&at| Input::ALL.get(at).copied()).collect();
-        Ok(BaselinePrediction { recalibrated: shifted(&raw, era), raw, era, imputed, draws })
+        let effect_draws = self.effects.iter().enumerate().filter_map(|(at, effect)| {
+            let of = |draw: &Draw| draw.shift.get(at).copied().unwrap_or(0.0) / effect.standard_error;
+            Some((effect.option_effect()?.to_owned(), self.draws.iter().map(of).collect()))
+        });
+        let effect_draws = effect_draws.collect();
+        Ok(BaselinePrediction { recalibrated: shifted(&raw, era), raw, era, imputed, draws, effect_draws })
     }
 
     /// Returns what became of women like her under the treatments that she received, in METABRIC's years: for the check

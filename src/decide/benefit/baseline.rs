@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decide::options::{Class, TimeZero};
@@ -14,6 +16,9 @@ pub struct Baseline {
     point: CauseHazards,
     /// Draws; empty when the model has none.
     draws: Vec<CauseHazards>,
+    /// By effect id, for published effects that the hazards were freed of: in each draw, by how many standard errors the
+    /// log ratio stood off its estimate.
+    effect_draws: BTreeMap<String, Vec<f64>>,
 }
 
 impl Baseline {
@@ -43,7 +48,19 @@ impl Baseline {
                 return Err(Error::Hazards { expected: "the grid of the estimate in every draw" });
             }
         }
-        Ok(Self { time_zero, includes, point, draws })
+        Ok(Self { time_zero, includes, point, draws, effect_draws: BTreeMap::new() })
+    }
+
+    /// The same hazards with the draws of the published effects that they were freed of, so that an option gives back in each
+    /// draw the very ratio that was taken out in it.
+    ///
+    /// # Errors
+    /// [`Error::Hazards`] unless every effect has one number per draw.
+    pub fn with_effect_draws(self, effect_draws: BTreeMap<String, Vec<f64>>) -> Result<Self, Error> {
+        if effect_draws.values().any(|draws| draws.len() != self.draws.len()) {
+            return Err(Error::Hazards { expected: "one number per draw for each effect" });
+        }
+        Ok(Self { effect_draws, ..self })
     }
 
     /// The same patient alive after five years of endocrine therapy: H(5 + t) − H(5), year 0 at the fifth year.
@@ -56,7 +73,8 @@ impl Baseline {
         }
         let point = conditional(&self.point, 5.0);
         let draws = self.draws.iter().map(|draw| conditional(draw, 5.0)).collect();
-        Self::new(TimeZero::AfterFiveYearsEndocrine, self.includes.clone(), point, draws)
+        let later = Self::new(TimeZero::AfterFiveYearsEndocrine, self.includes.clone(), point, draws)?;
+        later.with_effect_draws(self.effect_draws.clone())
     }
 
     /// Year 0 of the hazards.
@@ -81,6 +99,12 @@ impl Baseline {
     #[must_use]
     pub fn draws(&self) -> &[CauseHazards] {
         &self.draws
+    }
+
+    /// By effect id, the standard errors by which each draw moved a published effect that the hazards were freed of.
+    #[must_use]
+    pub fn effect_draws(&self) -> &BTreeMap<String, Vec<f64>> {
+        &self.effect_draws
     }
 
     /// Last year of the grid.

@@ -49,7 +49,7 @@ impl<'a> Engine<'a> {
         }
         let effects = || set.options.iter().flat_map(|option| &option.effects);
         let steps = Steps::new(baseline, &boundaries(effects(), assumptions.waning));
-        let draws = Draws::new(effects(), assumptions.n_draws, assumptions.seed)?;
+        let draws = Draws::new(effects(), baseline, assumptions.n_draws, assumptions.seed)?;
         let lifts = steps.lifts(&[], &assumptions);
         let untreated = outcomes(&steps, &lifts, &draws, assumptions.n_draws);
         Ok(Self { set, record, baseline, assumptions, steps, draws, untreated })

@@ -182,11 +182,21 @@ impl Steps {
 }
 
 impl Draws {
-    /// Latin-hypercube normal draws: the n mid-quantiles of the normal, in an order drawn per effect id and seed.
-    pub(super) fn new<'a>(effects: impl Iterator<Item = &'a Effect>, n: usize, seed: u64) -> Result<Self, Error> {
+    /// The draws of the baseline for an effect that its hazards were freed of, else Latin-hypercube normal draws: the n
+    /// mid-quantiles of the normal, in an order drawn per effect id and seed.
+    pub(super) fn new<'a>(
+        effects: impl Iterator<Item = &'a Effect>,
+        baseline: &Baseline,
+        n: usize,
+        seed: u64,
+    ) -> Result<Self, Error> {
         let scores = (0..n).map(|k| normal::quantile((k as f64 + 0.5) / n as f64)).collect::<Result<Vec<f64>, _>>()?;
         let mut draws = BTreeMap::new();
         for effect in effects {
+            if let Some(own) = baseline.effect_draws().get(&effect.id).filter(|own| !own.is_empty()) {
+                draws.insert(effect.id.clone(), own.iter().copied().cycle().take(n).collect());
+                continue;
+            }
             let mut order = scores.clone();
             let mut rng = ChaCha8Rng::seed_from_u64(seed ^ fnv1a(&effect.id));
             for at in (1..order.len()).rev() {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::decide::options::{Class, Endpoint, OptionSet, TimeZero, Truth};
 use crate::decide::{CauseHazards, ClinicalRecord, Her2, Menopause, Receptor};
@@ -370,4 +372,32 @@ fn with_the_hazards_and_ratios_of_predict_survival_is_that_of_predict() {
             assert!((gain.survival_benefit.estimate - (alive - untreated) / 100.0).abs() < 1.02e-8);
         }
     }
+}
+
+#[test]
+fn a_ratio_taken_out_of_the_hazards_is_given_back_draw_by_draw() {
+    // Each draw's hazard of breast-cancer death was freed of a ratio z standard errors off its estimate, exp(-0.08 z) times
+    // the estimate's; giving the same ratio back leaves no spread in who is treated.
+    let scores: Vec<f64> = (0..40).map(|k| f64::from(k) / 10.0 - 2.0).collect();
+    let line = |factor: f64| CauseHazards {
+        years: vec![5.0, 10.0, 15.0],
+        breast: [0.1, 0.2, 0.3].map(|h: f64| h * factor).to_vec(),
+        other: vec![0.05, 0.1, 0.15],
+    };
+    let draws: Vec<CauseHazards> = scores.iter().map(|z| line((-0.08 * z).exp())).collect();
+    let baseline = Baseline::surgery_only(line(1.0), draws).unwrap();
+    let joint = BTreeMap::from([("tamoxifen-bc-death".to_owned(), scores)]);
+    let freed = baseline.clone().with_effect_draws(joint).unwrap();
+    let set = OptionSet::load("adjuvant").unwrap();
+    let (record, assumptions) = (patient(), Assumptions { n_draws: 40, ..Assumptions::default() });
+    let treated = |baseline: &Baseline| {
+        let engine = Engine::new(&set, &record, baseline, assumptions).unwrap();
+        let benefit = engine.benefit(&["endocrine-5y"], &[]);
+        let alive = benefit.horizons[1].gain.as_ref().unwrap().alive;
+        alive.upper95 - alive.lower95
+    };
+    assert!(treated(&freed) < 1e-12, "{}", treated(&freed));
+    assert!(treated(&baseline) > 0.01);
+    let short = BTreeMap::from([("tamoxifen-bc-death".to_owned(), vec![0.0])]);
+    assert!(baseline.with_effect_draws(short).is_err());
 }

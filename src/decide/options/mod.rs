@@ -13,4 +13,4 @@ mod set;
 pub use effect::{Effect, EffectMeasure, Endpoint, LogRatio, PcrDefinition, Period, Rate, RateOf, Recalled, TimeZero};
 pub use eligibility::{Condition, Eligibility, Quantity, RuleVerdict, Truth};
 pub use harm::Harm;
-pub use set::{Class, DecisionPoint, Her2Rule, Listed, OptionSet, TreatmentOption};
+pub use set::{Class, DecisionPoint, Her2Rule, Listed, NearestArm, OptionSet, TreatmentOption};

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Effect, Eligibility, Harm};
+use super::{Condition, Effect, Eligibility, Harm, Truth};
 use crate::decide::branches::Branch;
 use crate::decide::record::ClinicalRecord;
 use crate::decide::{Error, options::check};
@@ -74,6 +74,30 @@ pub struct TreatmentOption {
     /// Quantified harms.
     #[serde(default, rename = "harm")]
     pub harms: Vec<Harm>,
+    /// Arms of the response model's trial that come nearest, each for whom and with what differs.
+    #[serde(default, rename = "arm")]
+    pub arms: Vec<NearestArm>,
+}
+
+/// An arm of the response model's trial that comes near an option.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NearestArm {
+    /// Id of the arm (`Pembro`).
+    pub id: String,
+    /// For whom it comes near; empty: everyone.
+    #[serde(default)]
+    pub applies: Vec<Condition>,
+    /// What differs from the option.
+    pub differs: String,
+}
+
+impl TreatmentOption {
+    /// The nearest arm for a patient, where one is known to come near.
+    #[must_use]
+    pub fn nearest_arm(&self, record: &ClinicalRecord) -> Option<&NearestArm> {
+        self.arms.iter().find(|arm| arm.applies.iter().all(|rule| rule.truth(record) == Truth::Met))
+    }
 }
 
 /// HER2 status for which an option was given.

@@ -13,7 +13,7 @@ mod why;
 pub use answer::{AnswerView, FrequencyView, GateView, Measure, PerformanceMeasure, SurvivalAnswer};
 pub use decision::{
     AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, CurvePoint, DecisionView, Fates, ListedRow,
-    OptionFates, OutlookRow, PredictGain, RmstAt, SurvivalGate, SurvivalView, TestRow, ValidationRow,
+    NeoadjuvantRow, OptionFates, OutlookRow, PredictGain, RmstAt, SurvivalGate, SurvivalView, TestRow, ValidationRow,
 };
 pub use evidence::{ImagingRow, InputGroup, InputRow, InputsView, PerformanceRow};
 pub use glance::{GlanceView, GroupGlance, StateCount};

@@ -147,12 +147,14 @@ impl Context<'_> {
     ) -> Result<Option<Decision>, Error> {
         let (Some(engine), Some(scores)) = (&self.request.engine, self.scores.first()) else { return Ok(None) };
         let Some(record) = scores.gates.record(self.row) else { return Ok(None) };
-        let estimate = options.iter().find(|option| Some(option.id.as_str()) == explained).and_then(|o| o.estimate);
-        let response =
-            explained.zip(estimate).map(|(option, estimate)| Response { option: option.to_owned(), estimate });
+        let response = Response {
+            model: self.lead.label(),
+            explained: explained.map(str::to_owned),
+            arms: options.iter().filter_map(|option| Some((option.id.clone(), option.estimate?))).collect(),
+        };
         let tests = if verdict == Verdict::DoesNotApply { Vec::new() } else { self.missing_tests(scores, options)? };
         let expression = expression.get(self.row).copied().unwrap_or_default();
-        Ok(Some(engine.decide(record, &expression, response.as_ref(), tests)?))
+        Ok(Some(engine.decide(record, &expression, &response, tests)?))
     }
 
     /// What each absent group of inputs could change in the lead model's estimates.

@@ -5,15 +5,15 @@ use super::{
 use crate::decide::baseline::{BaselinePrediction, ExpressionFeatures, groups_before_treatment};
 use crate::decide::benefit::{Baseline, Engine, RefusalReason};
 use crate::decide::branches::{Assumption, Branch};
-use crate::decide::options::{Class, DecisionPoint, Truth};
+use crate::decide::options::{Class, DecisionPoint, TimeZero, Truth};
 use crate::decide::sources::{Column, Empty, from_benefit, three_columns};
-use crate::decide::{CauseHazards, ClinicalRecord, Facts, Fates, Verdict};
+use crate::decide::{CauseHazards, ClinicalRecord, Facts, Fates, Subgroup, Verdict};
 use crate::stats::quantile;
 use crate::study::Error;
 use crate::terms::Estimate;
 
-/// Year at which the three sources are compared.
-const COMPARED_YEAR: f64 = 10.0;
+/// Year at which the validation of the model is stated.
+const VALIDATED_YEAR: f64 = 10.0;
 
 /// Years of the curve.
 const CURVE: [f64; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
@@ -49,19 +49,24 @@ pub(super) fn branch(
     let baseline = match &prediction {
         Some(prediction) => {
             let draws = prediction.draws.iter().map(|draw| draw.recalibrated()).collect();
-            Some(Baseline::surgery_only(prediction.recalibrated.clone(), draws)?)
+            let baseline = Baseline::surgery_only(prediction.recalibrated.clone(), draws)?;
+            Some(baseline.with_effect_draws(prediction.effect_draws.clone())?)
         }
         None => None,
     };
-    let gains = match &baseline {
-        Some(baseline) => Some(Engine::new(set, &context.record, baseline, context.engine.assumptions)?),
-        None => None,
-    };
+    let later = baseline.as_ref().map(Baseline::after_five_years_endocrine).transpose()?;
+    let engine = |baseline| Engine::new(set, &context.record, baseline, context.engine.assumptions);
+    let gains = baseline.as_ref().map(engine).transpose()?;
+    let later_gains = later.as_ref().map(engine).transpose()?;
     let mut options = Vec::new();
     for listed in set.listed(&context.record, Branch::AsRecorded) {
         let option = listed.option;
         let beside = option.given_with.clone();
         let open = listed.eligibility.overall != Truth::NotMet && option.class != Class::Surgery;
+        let (clock, gains) = match option.decision {
+            DecisionPoint::AfterFiveYearsEndocrine => (TimeZero::AfterFiveYearsEndocrine, &later_gains),
+            _ => (TimeZero::Diagnosis, &gains),
+        };
         let benefit = gains.as_ref().filter(|_| open).map(|gains| gains.row(&option.id));
         let regimen = match (&benefit, &survival.absent) {
             (Some(benefit), _) if !benefit.options.contains(&option.id) => {
@@ -69,7 +74,7 @@ pub(super) fn branch(
                 let reason = own.map_or(RefusalReason::NoPublishedEffect, |refusal| refusal.reason.clone());
                 Column::Empty(Empty::Refused { reason })
             }
-            (Some(benefit), _) => from_benefit(benefit, COMPARED_YEAR, survival.model.as_deref().unwrap_or("")),
+            (Some(benefit), _) => from_benefit(benefit, survival.model.as_deref().unwrap_or("")),
             (None, _) if option.class == Class::Surgery => {
                 Column::Empty(Empty::ModelDoesNotApply { why: "the reference".to_owned() })
             }
@@ -78,15 +83,12 @@ pub(super) fn branch(
         };
         let of_predict = match listed.eligibility.overall {
             _ if option.class == Class::Surgery => absent_predict("the reference"),
-            _ if option.decision == DecisionPoint::AfterFiveYearsEndocrine => {
-                absent_predict("a decision of the fifth year, whose effect starts after the tenth")
-            }
-            Truth::Met => predict::column(&predict, inputs.as_ref(), set, &option.id, &beside),
+            Truth::Met => predict::column(&predict, inputs.as_ref(), set, (&option.id, clock), &beside),
             Truth::NotMet => absent_predict("the option is closed"),
             Truth::Unknown => absent_predict("not known whether the option is open"),
         };
         let sources = three_columns(option, &context.record, regimen, of_predict);
-        options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, benefit, sources });
+        options.push(AdjuvantOption { listed: ListedOption::from(listed), beside, clock, benefit, sources });
     }
     Ok(AdjuvantBranch { receptors, response, survival, predict, options })
 }
@@ -104,25 +106,42 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         raw: Vec::new(),
         recalibrated: Vec::new(),
         curve: Vec::new(),
-        n_training: context.engine.n_training,
+        n_training: context.engine.baseline.as_ref().map(|opened| opened.manifest.n_training),
         validation: validation(context),
         era: String::new(),
         imputed: Vec::new(),
     };
-    let Some((model, baseline)) = &context.engine.baseline else {
+    let Some(opened) = &context.engine.baseline else {
         outlook.absent = Some("no survival baseline is promoted in this registry".to_owned());
         return Ok((outlook, None));
     };
+    let baseline = &opened.model;
+    let er = context.record.er_positive();
+    let gate = match er.and(context.record.age_years) {
+        Some(_) => baseline.gate(&context.record, context.expression)?,
+        None => None,
+    };
+    let subgroup = er.and_then(|positive| {
+        let name = if positive { "ER-positive" } else { "ER-negative" };
+        let figures = opened.evaluation.at_ten_years(name)?;
+        Some(Subgroup {
+            name: format!("{name} patients of METABRIC"),
+            n: figures.n_samples,
+            auc: None,
+            calibration_slope: None,
+            observed_expected: Some(figures.observed_expected),
+        })
+    });
     let applicability = Facts {
-        gate: None,
+        gate: gate.as_ref(),
         record: &context.record,
-        subgroup: None,
+        subgroup: subgroup.as_ref(),
         rules: &context.engine.population,
         findings: &[],
         training_patient: false,
     }
     .applicability();
-    outlook.model = Some(model.clone());
+    outlook.model = Some(format!("{}@{}", opened.manifest.name, opened.manifest.version));
     outlook.era.clone_from(&baseline.era.source);
     let applies = applicability.verdict != Verdict::DoesNotApply;
     outlook.absent = [
@@ -152,11 +171,12 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
     Ok((outlook, Some(prediction)))
 }
 
-/// How the model did in the groups of the record, at the year at which sources are compared.
+/// How the model did in the groups of the record.
 fn validation(context: &Context<'_>) -> Vec<GroupObserved> {
     let names = groups_before_treatment(&context.record);
-    let own = context.engine.groups.iter().filter(|figures| names.contains(&figures.group));
-    let at = HORIZONS.iter().position(|&years| years == COMPARED_YEAR);
+    let all = context.engine.baseline.iter().flat_map(|opened| &opened.evaluation.groups);
+    let own = all.filter(|figures| names.contains(&figures.group));
+    let at = HORIZONS.iter().position(|&years| years == VALIDATED_YEAR);
     own.filter_map(|figures| {
         let found = figures.death.get(at?)?.as_ref()?;
         Some(GroupObserved {

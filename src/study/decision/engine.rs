@@ -1,13 +1,14 @@
 use super::adjuvant::{Context, branch};
-use super::{Decision, ListedOption};
-use crate::decide::baseline::{ExpressionFeatures, SurvivalBaseline};
+use super::{Decision, ListedOption, NeoadjuvantOption};
+use crate::decide::baseline::ExpressionFeatures;
 use crate::decide::benefit::Assumptions;
 use crate::decide::branches::{Branch, one_line_answer, receptor_branches};
 use crate::decide::chain::{Chain, ResponseEvidence, chain};
-use crate::decide::options::{Listed, OptionSet};
+use crate::decide::options::{Listed, OptionSet, TreatmentOption, Truth};
 use crate::decide::review::{refused, review};
+use crate::decide::sources::{Column, Empty, from_response, three_columns};
 use crate::decide::{ClinicalRecord, PopulationRules, TestValue};
-use crate::study::{Error, GroupFigures, Models, open_survival, survival_groups};
+use crate::study::{Error, Models, OpenedSurvival, open_survival};
 use crate::terms::Estimate;
 
 /// Name of the survival baseline in the registry.
@@ -19,23 +20,26 @@ pub struct DecisionEngine {
     pub(super) adjuvant: OptionSet,
     pub(super) neoadjuvant: OptionSet,
     pub(super) evidence: ResponseEvidence,
-    /// `name@version`, and the model.
-    pub(super) baseline: Option<(String, SurvivalBaseline)>,
-    /// Patients on whom it was fitted.
-    pub(super) n_training: Option<usize>,
-    /// How it did in each group of them, held out.
-    pub(super) groups: Vec<GroupFigures>,
+    pub(super) baseline: Option<OpenedSurvival>,
     pub(super) population: PopulationRules,
     pub(super) assumptions: Assumptions,
 }
 
-/// The probability of response from which the chain starts.
-#[derive(Debug, Clone, PartialEq)]
+/// The probabilities of response by arm of a response model.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
-    /// Option before surgery.
-    pub option: String,
-    /// Probability of response.
-    pub estimate: Estimate,
+    /// `name@version`.
+    pub model: String,
+    /// The arm from which the chain starts: the one that the report explains.
+    pub explained: Option<String>,
+    /// Arms with an estimate.
+    pub arms: Vec<(String, Estimate)>,
+}
+
+impl Response {
+    fn of(&self, arm: &str) -> Option<Estimate> {
+        self.arms.iter().find(|(id, _)| id == arm).map(|(_, estimate)| *estimate)
+    }
 }
 
 impl DecisionEngine {
@@ -45,27 +49,23 @@ impl DecisionEngine {
     /// # Errors
     /// [`Error::Decide`] for a broken file, [`Error::Hash`] and [`Error::Model`] for a broken baseline.
     pub fn open(models: &Models, assumptions: Assumptions) -> Result<Self, Error> {
-        let (baseline, n_training) = match open_survival(models, BASELINE) {
-            Ok((manifest, model)) => {
-                (Some((format!("{}@{}", manifest.name, manifest.version), model)), Some(manifest.n_training))
-            }
-            Err(Error::NoModel { .. }) => (None, None),
+        let baseline = match open_survival(models, BASELINE) {
+            Ok(opened) => Some(opened),
+            Err(Error::NoModel { .. }) => None,
             Err(error) => return Err(error),
         };
         Ok(Self {
             adjuvant: OptionSet::load("adjuvant")?,
             neoadjuvant: OptionSet::load("neoadjuvant")?,
             evidence: ResponseEvidence::load()?,
-            n_training,
-            groups: if baseline.is_some() { survival_groups(models, BASELINE)? } else { Vec::new() },
             population: PopulationRules::load("metabric-adjuvant")?,
             baseline,
             assumptions,
         })
     }
 
-    /// The decision for a record; `response` is her probability of response under the option that the report explains,
-    /// `missing_tests` what absent tests could change in it.
+    /// The decision for a record; `response` holds the probabilities of response by arm, `missing_tests` what absent tests
+    /// could change in them.
     ///
     /// # Errors
     /// [`Error::Decide`] when an estimate fails on a record that no rule refuses.
@@ -73,7 +73,7 @@ impl DecisionEngine {
         &self,
         record: &ClinicalRecord,
         expression: &ExpressionFeatures,
-        response: Option<&Response>,
+        response: &Response,
         missing_tests: Vec<TestValue>,
     ) -> Result<Decision, Error> {
         let findings = review(record, &[&self.neoadjuvant, &self.adjuvant], &[]);
@@ -95,13 +95,16 @@ impl DecisionEngine {
             }
         }
         let neoadjuvant = if before_surgery != Some(false) && record.residual_disease().is_none() {
-            self.neoadjuvant.listed(record, Branch::AsRecorded).into_iter().map(ListedOption::from).collect()
+            let listed = self.neoadjuvant.listed(record, Branch::AsRecorded).into_iter();
+            listed.map(|listed| neoadjuvant(listed, record, response)).collect()
         } else {
             Vec::new()
         };
-        let chain = match (response.filter(|_| waiting), refused(&findings)) {
-            (Some(response), false) => self.chain(record, response)?,
-            _ => None,
+        let start = response.explained.as_deref().filter(|_| waiting && !refused(&findings));
+        let start = start.and_then(|arm| Some((arm, response.of(arm)?)));
+        let chain = match start {
+            Some((arm, prob)) => self.chain(record, arm, prob)?,
+            None => None,
         };
         Ok(Decision {
             one_line_answer: one_line_answer(record),
@@ -115,11 +118,29 @@ impl DecisionEngine {
         })
     }
 
-    fn chain(&self, record: &ClinicalRecord, response: &Response) -> Result<Option<Chain>, Error> {
+    fn chain(&self, record: &ClinicalRecord, arm: &str, prob: Estimate) -> Result<Option<Chain>, Error> {
         let Some(subtype) = record.subtype() else { return Ok(None) };
-        let chain = chain(&self.evidence, &response.option, record, subtype, response.estimate, &self.adjuvant)?;
-        Ok(Some(chain))
+        // Publications name the options of the file, the model names the arms of its trial.
+        let near = |option: &&TreatmentOption| option.nearest_arm(record).is_some_and(|near| near.id == arm);
+        let option = self.neoadjuvant.options.iter().find(near).map_or(arm, |option| option.id.as_str());
+        Ok(Some(chain(&self.evidence, option, record, subtype, prob, &self.adjuvant)?))
     }
+}
+
+/// An option before surgery with what the response model says of the arm nearest to it.
+fn neoadjuvant(listed: Listed<'_>, record: &ClinicalRecord, response: &Response) -> NeoadjuvantOption {
+    let option = listed.option;
+    let arm = option.nearest_arm(record);
+    let regimen = match (arm, listed.eligibility.overall) {
+        (_, Truth::NotMet) => Column::Empty(Empty::ModelDoesNotApply { why: "the option is closed".to_owned() }),
+        (None, _) => Column::Empty(Empty::ModelDoesNotApply { why: "no arm of its trial comes near".to_owned() }),
+        (Some(arm), _) => match response.of(&arm.id) {
+            Some(estimate) => from_response(estimate, format!("{}, arm {}", response.model, arm.id)),
+            None => Column::Empty(Empty::ModelDoesNotApply { why: format!("no estimate for arm {}", arm.id) }),
+        },
+    };
+    let sources = three_columns(option, record, regimen, Column::Empty(Empty::PredictIsAdjuvant));
+    NeoadjuvantOption { nearest_arm: arm.cloned(), sources, listed: ListedOption::from(listed) }
 }
 
 impl From<Listed<'_>> for ListedOption {

@@ -16,7 +16,7 @@ use crate::decide::benefit::Benefit;
 pub use crate::decide::benefit::{Assumptions, Waning};
 use crate::decide::branches::{Assumption, Branch, OneLineAnswer};
 use crate::decide::chain::Chain;
-use crate::decide::options::{Class, DecisionPoint, Effect, Eligibility, Harm};
+use crate::decide::options::{Class, DecisionPoint, Effect, Eligibility, Harm, NearestArm, TimeZero};
 use crate::decide::review::Finding;
 use crate::decide::sources::ThreeColumns;
 use crate::decide::{Applicability, ClinicalRecord, TestValue};
@@ -37,7 +37,7 @@ pub struct Decision {
     /// Choices behind every benefit.
     pub assumptions: Assumptions,
     /// Options before surgery; empty after surgery.
-    pub neoadjuvant: Vec<ListedOption>,
+    pub neoadjuvant: Vec<NeoadjuvantOption>,
     /// Options after surgery: one entry for the record as it is, or one per state of an unclear receptor and of an unknown
     /// response.
     pub adjuvant: Vec<AdjuvantBranch>,
@@ -70,6 +70,19 @@ pub struct ListedOption {
     pub effects: Vec<Effect>,
     /// Published harms.
     pub harms: Vec<Harm>,
+}
+
+/// One option before surgery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NeoadjuvantOption {
+    /// The option with its rules and publications.
+    #[serde(flatten)]
+    pub listed: ListedOption,
+    /// The arm of the response model's trial whose estimate stands in the column of regimen, with what differs from the
+    /// option; `None` where no arm comes near.
+    pub nearest_arm: Option<NearestArm>,
+    /// Regimen and trial on the probability of response, with conflicts; PREDICT knows no response.
+    pub sources: ThreeColumns,
 }
 
 /// Options after surgery under one set of assumed states.
@@ -177,8 +190,10 @@ pub struct AdjuvantOption {
     pub listed: ListedOption,
     /// Options that both sides of the comparison receive, because it is given together with them.
     pub beside: Vec<String>,
+    /// Year 0 of every number: diagnosis, or five years of endocrine therapy completed alive.
+    pub clock: TimeZero,
     /// Absolute benefit on the survival baseline; `None` where she may not have it or there is no baseline.
     pub benefit: Option<Benefit>,
-    /// Regimen, PREDICT and trial at ten years, with conflicts.
+    /// Regimen, PREDICT and trial at 5, 10 and 15 years, with conflicts.
     pub sources: ThreeColumns,
 }

@@ -1,12 +1,14 @@
 use super::{HORIZONS, OutlookAt, PredictOutlook, PredictVersionOutlook};
 use crate::decide::ClinicalRecord;
-use crate::decide::options::{Class, Endpoint, OptionSet};
+use crate::decide::options::{Class, Endpoint, OptionSet, TimeZero};
 use crate::decide::predict_breast::{Endocrine, Generation, PredictInputs, Treatments, Version, gain_over, survival};
 use crate::decide::sources::{Cell, Column, Empty, Measured};
 use crate::terms::Estimate;
 
 /// Versions shown beside each other: the validated one and the one that is deployed.
 const SHOWN: [Version; 2] = [Version::V31, Version::V32];
+/// Last year of the curves, from diagnosis.
+const LAST_YEAR: f64 = 15.0;
 /// Year whose log hazard is taken apart.
 const PARTS_YEAR: u32 = 10;
 
@@ -45,12 +47,13 @@ fn version_outlook(inputs: &PredictInputs, version: Version) -> PredictVersionOu
     }
 }
 
-/// PREDICT's column for an option over what both sides receive, at ten years.
+/// PREDICT's column for an option over what both sides receive, at every horizon of its curves; the landmark variant for an
+/// option whose clock starts after five years of endocrine therapy.
 pub(super) fn column(
     outlook: &PredictOutlook,
     inputs: Option<&PredictInputs>,
     set: &OptionSet,
-    option: &str,
+    (option, clock): (&str, TimeZero),
     beside: &[String],
 ) -> Column {
     let Some(inputs) = inputs else {
@@ -58,13 +61,17 @@ pub(super) fn column(
     };
     let without = treatments(set, beside.iter().map(String::as_str));
     let with = treatments(set, beside.iter().map(String::as_str).chain([option]));
-    let cells = SHOWN.map(|version| {
-        let (gain, range) = gain_over(inputs, version, &with, &without, 10.0);
+    let landmark = clock == TimeZero::AfterFiveYearsEndocrine;
+    let versions: &[Version] = if landmark { &[Version::V32Landmark] } else { &SHOWN };
+    let last = if landmark { LAST_YEAR - 5.0 } else { LAST_YEAR };
+    let at = |version: Version| HORIZONS.into_iter().filter(|&years| years <= last).map(move |years| (version, years));
+    let cell = |(version, years)| {
+        let (gain, range) = gain_over(inputs, version, &with, &without, years);
         Cell {
             measured: Measured {
                 endpoint: Endpoint::Death,
                 pcr_definition: None,
-                at_years: Some(10.0),
+                at_years: Some(years),
                 as_difference: true,
             },
             value: range.unwrap_or(Estimate { estimate: gain, lower95: gain, upper95: gain }),
@@ -73,8 +80,8 @@ pub(super) fn column(
             from: format!("PREDICT Breast {version}"),
             verified: true,
         }
-    });
-    Column::Numbers(cells.to_vec())
+    };
+    Column::Numbers(versions.iter().copied().flat_map(at).map(cell).collect())
 }
 
 /// The set of treatments that PREDICT knows among the options named.

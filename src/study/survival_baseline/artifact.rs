@@ -4,7 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::card::card;
-use super::{GroupFigures, KIND, SurvivalEvaluation, SurvivalRows, SurvivalSpec, evaluate_survival};
+use super::{KIND, SurvivalEvaluation, SurvivalRows, SurvivalSpec, evaluate_survival};
 use crate::decide::baseline::{Exclusion, SurvivalBaseline};
 use crate::study::fused_table::Origin;
 use crate::study::registry::Models;
@@ -76,11 +76,22 @@ pub fn train_survival(
     Ok((version, evaluation))
 }
 
-/// Opens a survival baseline of a registry, with its manifest.
+/// A survival baseline read from a registry.
+#[derive(Debug, Clone)]
+pub struct OpenedSurvival {
+    /// Its manifest.
+    pub manifest: SurvivalManifest,
+    /// The model.
+    pub model: SurvivalBaseline,
+    /// Its stored evaluation.
+    pub evaluation: SurvivalEvaluation,
+}
+
+/// Opens a survival baseline of a registry.
 ///
 /// # Errors
 /// [`Error::NoModel`], [`Error::Hash`], [`Error::Model`] when a file cannot be understood or the model is of another kind.
-pub fn open_survival(models: &Models, wanted: &str) -> Result<(SurvivalManifest, SurvivalBaseline), Error> {
+pub fn open_survival(models: &Models, wanted: &str) -> Result<OpenedSurvival, Error> {
     let files = models.open(wanted)?;
     let broken = |file: &str, message: String| Error::Model {
         model: format!("{}@{}", files.name, files.version),
@@ -90,26 +101,14 @@ pub fn open_survival(models: &Models, wanted: &str) -> Result<(SurvivalManifest,
     if files.kind != KIND {
         return Err(broken("manifest.json", format!("expected a model of kind `{KIND}`, found `{}`", files.kind)));
     }
-    let bytes = files.files.get("baseline.json");
-    let bytes = bytes.ok_or_else(|| broken("baseline.json", "not listed in the manifest".into()))?;
-    let model = serde_json::from_slice(bytes).map_err(|error| broken("baseline.json", error.to_string()))?;
+    let bytes = |file: &str| files.files.get(file).ok_or_else(|| broken(file, "not listed in the manifest".into()));
     let manifest =
         serde_json::from_slice(&files.manifest).map_err(|error| broken("manifest.json", error.to_string()))?;
-    Ok((manifest, model))
-}
-
-/// Returns how the promoted, or named, survival baseline did in each group when it was validated; empty where its version stores
-/// no evaluation.
-///
-/// # Errors
-/// As [`open_survival`].
-pub fn survival_groups(models: &Models, wanted: &str) -> Result<Vec<GroupFigures>, Error> {
-    let files = models.open(wanted)?;
-    let Some(bytes) = files.files.get("metrics.json") else { return Ok(Vec::new()) };
-    let evaluation: SurvivalEvaluation = serde_json::from_slice(bytes).map_err(|error| Error::Model {
-        model: format!("{}@{}", files.name, files.version),
-        file: "metrics.json".to_owned(),
-        message: error.to_string(),
-    })?;
-    Ok(evaluation.groups)
+    Ok(OpenedSurvival {
+        manifest,
+        model: serde_json::from_slice(bytes("baseline.json")?)
+            .map_err(|error| broken("baseline.json", error.to_string()))?,
+        evaluation: serde_json::from_slice(bytes("metrics.json")?)
+            .map_err(|error| broken("metrics.json", error.to_string()))?,
+    })
 }

@@ -36,6 +36,15 @@ pub struct GroupFigures {
     pub death: Vec<Option<GroupCalibration>>,
 }
 
+impl SurvivalEvaluation {
+    /// Women, and observed over expected deaths from breast cancer at ten years, of a group by its name.
+    #[must_use]
+    pub fn at_ten_years(&self, group: &str) -> Option<&GroupCalibration> {
+        let found = self.groups.iter().find(|figures| figures.group == group)?;
+        found.breast_death.get(1)?.as_ref()
+    }
+}
+
 /// The stored evaluation; no rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SurvivalEvaluation {

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use artifact::{SurvivalManifest, open_survival, survival_groups, train_survival};
-pub use evaluate::{GroupFigures, ModelFigures, SurvivalEvaluation, evaluate_survival};
+pub use artifact::{OpenedSurvival, SurvivalManifest, open_survival, train_survival};
+pub use evaluate::{ModelFigures, SurvivalEvaluation, evaluate_survival};
 pub use rows::{SurvivalRows, expression_features};
 
 use super::Error;

@@ -3,8 +3,8 @@ use serde::Serialize;
 use super::listed::ListedRow;
 use super::survival::{SurvivalView, YEAR, survival};
 use crate::decide::benefit::{Horizon, NumberNeeded};
-use crate::decide::options::{Class, Truth};
-use crate::decide::sources::Column;
+use crate::decide::options::{Class, TimeZero, Truth};
+use crate::decide::sources::{Column, Conflict};
 use crate::report::decision_words as words;
 use crate::report::figure::{IntervalFigure, percent_number};
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
@@ -192,11 +192,30 @@ fn sentence_start(words: &str) -> String {
     words::sentence(words).trim_end_matches('.').to_owned()
 }
 
+/// One sentence per pair of sources and endpoint: the year at which they are furthest apart.
+fn conflicts(found: &[Conflict]) -> Vec<String> {
+    let mut furthest: Vec<&Conflict> = Vec::new();
+    for conflict in found {
+        let same = |other: &&mut &Conflict| {
+            (other.first, other.second, other.measured.endpoint)
+                == (conflict.first, conflict.second, conflict.measured.endpoint)
+        };
+        match furthest.iter_mut().find(same) {
+            Some(kept) if kept.difference.abs() >= conflict.difference.abs() => {}
+            Some(kept) => *kept = conflict,
+            None => furthest.push(conflict),
+        }
+    }
+    furthest.into_iter().map(words::conflict).collect()
+}
+
 fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
-    let (predict, predict_absent) = match &option.sources.predict {
+    let landmark = option.clock == TimeZero::AfterFiveYearsEndocrine;
+    let (mut predict, predict_absent): (Vec<PredictGain>, String) = match &option.sources.predict {
         Column::Numbers(cells) => (
             cells
                 .iter()
+                .filter(|cell| cell.measured.at_years == Some(YEAR))
                 .filter_map(|cell| {
                     let figure = IntervalFigure::points(&cell.value)?;
                     Some(PredictGain {
@@ -217,6 +236,18 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         .flat_map(|benefit| &benefit.caveats)
         .filter_map(words::caveat)
         .collect();
+    if landmark {
+        // Only 3.2 has a variant that starts after five years.
+        predict.splice(
+            0..0,
+            (!predict.is_empty()).then(|| PredictGain {
+                version: "3.1".to_owned(),
+                gain: "\u{2014}".to_owned(),
+                range: None,
+            }),
+        );
+        caveats.push(words::FROM_YEAR_FIVE.to_owned());
+    }
     caveats.sort_unstable();
     caveats.dedup();
     AdjuvantRow {
@@ -231,7 +262,7 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
         predict,
         predict_absent,
         caveats,
-        conflicts: option.sources.conflicts.iter().map(words::conflict).collect(),
+        conflicts: conflicts(&option.sources.conflicts),
     }
 }
 

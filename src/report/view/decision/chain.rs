@@ -38,9 +38,11 @@ pub(super) fn chain(from: &Chain) -> ChainView {
                 .iter()
                 .map(|rate| {
                     format!(
-                        "{} % event-free at {} years from {} with {}{}, then {} ({})",
+                        "{} % without an event at {} years ({}, {}) from {} with {}{}, then {} ({})",
                         rate.event_free_pct,
                         rate.at_years,
+                        words::endpoint(rate.endpoint),
+                        if rate.of_subtype { "this subtype" } else { "all subtypes together" },
                         words::time_zero(rate.time_zero),
                         rate.regimen,
                         if rate.same_regimen { "" } else { ", another regimen than the one asked about" },
@@ -51,7 +53,8 @@ pub(super) fn chain(from: &Chain) -> ChainView {
                 .collect(),
             Outlook::RatioOnly => {
                 vec![
-                    "No verified event-free survival by response for this subtype; only the ratio is known.".to_owned(),
+                    "No event-free survival by response is on file for this subtype; only the ratio is known."
+                        .to_owned(),
                 ]
             }
         },

@@ -13,9 +13,10 @@ pub use listed::ListedRow;
 pub use survival::{CurvePoint, OptionFates, OutlookRow, RmstAt, SurvivalGate, SurvivalView, ValidationRow};
 
 use crate::decide::review::Severity;
+use crate::decide::sources::Column;
 use crate::report::decision_words as words;
-use crate::report::figure::percent_number;
-use crate::study::decision::Decision;
+use crate::report::figure::{IntervalFigure, percent_number};
+use crate::study::decision::{Decision, NeoadjuvantOption};
 
 /// Options after surgery, the chain to survival and missing tests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,7 +32,7 @@ pub struct DecisionView {
     /// What PREDICT's versions are.
     pub predict_note: &'static str,
     /// Options before surgery that are open, or may be; empty where surgery comes or came first.
-    pub neoadjuvant: Vec<ListedRow>,
+    pub neoadjuvant: Vec<NeoadjuvantRow>,
     /// Whether the survival model applies; `None` where there is none.
     pub survival_gate: Option<SurvivalGate>,
     /// True when some option of some branch has a number.
@@ -46,6 +47,20 @@ pub struct DecisionView {
     pub tests: Vec<TestRow>,
     /// What that means.
     pub tests_sentence: &'static str,
+}
+
+/// An option before surgery that is open, or may be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NeoadjuvantRow {
+    /// Label, rules, rates and harms as published.
+    #[serde(flatten)]
+    pub listed: ListedRow,
+    /// Probability of response by the model, of the nearest arm of its trial.
+    pub regimen: Option<IntervalFigure>,
+    /// The arm, and what differs from the option; or why there is no number.
+    pub regimen_note: String,
+    /// Where sources disagree.
+    pub conflicts: Vec<String>,
 }
 
 /// What one absent test could change.
@@ -89,7 +104,7 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
             words::harms(from.assumptions.other_cause_harm)
         ),
         predict_note: words::PREDICT,
-        neoadjuvant: from.neoadjuvant.iter().filter_map(ListedRow::open).collect(),
+        neoadjuvant: from.neoadjuvant.iter().filter_map(neoadjuvant).collect(),
         survival_gate: SurvivalGate::of(&from.adjuvant),
         has_numbers,
         validation: survival::validation(&from.adjuvant),
@@ -98,6 +113,23 @@ pub(super) fn decision(from: &Decision) -> DecisionView {
         tests: from.missing_tests.iter().map(test).collect(),
         tests_sentence: words::TESTS,
     }
+}
+
+fn neoadjuvant(from: &NeoadjuvantOption) -> Option<NeoadjuvantRow> {
+    let arm = from.nearest_arm.as_ref();
+    let (regimen, regimen_note) = match &from.sources.regimen {
+        Column::Numbers(cells) => (
+            cells.first().and_then(|cell| IntervalFigure::probability(&cell.value)),
+            arm.map(|arm| format!("of arm {} of I-SPY2: {}", arm.id, arm.differs)).unwrap_or_default(),
+        ),
+        Column::Empty(why) => (None, words::empty(why)),
+    };
+    Some(NeoadjuvantRow {
+        listed: ListedRow::open(&from.listed)?,
+        regimen,
+        regimen_note,
+        conflicts: from.sources.conflicts.iter().map(words::conflict).collect(),
+    })
 }
 
 fn test(from: &crate::decide::TestValue) -> TestRow {

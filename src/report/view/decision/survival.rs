@@ -2,8 +2,8 @@ use serde::Serialize;
 
 use super::Fates;
 use crate::decide::Verdict;
-use crate::decide::benefit::{Gain, RmstGain};
-use crate::decide::options::{Class, Truth};
+use crate::decide::benefit::{Benefit, Gain, RmstGain};
+use crate::decide::options::{Class, TimeZero, Truth};
 use crate::report::decision_words::withheld;
 use crate::report::figure::{Figure, IntervalFigure};
 use crate::report::survival_words as words;
@@ -127,7 +127,7 @@ impl SurvivalGate {
         let judged = branches.iter().filter_map(|branch| branch.survival.applicability.as_ref());
         let gravest = judged.clone().map(|found| found.verdict).max()?;
         let mut reasons: Vec<String> = Vec::new();
-        for reason in judged.flat_map(|found| &found.reasons).map(ToString::to_string) {
+        for reason in judged.flat_map(|found| &found.reasons).map(crate::study::sentence) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -236,7 +236,9 @@ fn curve_point(at: &OutlookAt) -> CurvePoint {
 }
 
 fn fates(option: &AdjuvantOption, all: &[AdjuvantOption]) -> Option<OptionFates> {
-    let benefit = option.benefit.as_ref().filter(|benefit| benefit.options.contains(&option.listed.id))?;
+    // A number from another year 0 is not one of these hundred patients.
+    let own = |benefit: &&Benefit| benefit.options.contains(&option.listed.id) && option.clock == TimeZero::Diagnosis;
+    let benefit = option.benefit.as_ref().filter(own)?;
     let gain: &Gain = benefit.horizons.iter().find(|at| at.years == YEAR)?.gain.as_ref()?;
     let figure = IntervalFigure::points(&gain.survival_benefit)?;
     let fates = Fates::with(gain);
