@@ -5,7 +5,7 @@ use super::view::Fates;
 use super::words::list;
 
 /// Why a predicted curve has no numbers at risk.
-pub const NOBODY_AT_RISK: &str = "No numbers at risk: the curve is a prediction for one patient, not a group that was followed. How the model did in groups that were followed stands on its card.";
+pub const NOBODY_AT_RISK: &str = "No numbers at risk: the curve is a prediction for one patient, not a group that was followed. How the model did in groups that were followed stands under validation.";
 
 /// What the bars, sentences and icons have in common.
 pub const ONE_RESULT: &str = "Bars, sentences, icons and curves say the same: each option over surgery alone, or over what it stands on top of. Options stand in the order of their file, not of their numbers, and they do not add up.";

@@ -12,8 +12,8 @@ use crate::stats::quantile;
 use crate::study::Error;
 use crate::terms::Estimate;
 
-/// Year of the validation shown.
-const VALIDATION_YEAR: f64 = 10.0;
+/// Year at which the validation of the model is stated.
+const VALIDATED_YEAR: f64 = 10.0;
 
 /// Years of the curve.
 const CURVE: [f64; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
@@ -125,7 +125,7 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
         let name = if positive { "ER-positive" } else { "ER-negative" };
         let figures = opened.evaluation.at_ten_years(name)?;
         Some(Subgroup {
-            name: format!("{name} women of METABRIC"),
+            name: format!("{name} patients of METABRIC"),
             n: figures.n_samples,
             auc: None,
             calibration_slope: None,
@@ -171,12 +171,12 @@ fn survival(context: &Context<'_>) -> Result<(SurvivalOutlook, Option<BaselinePr
     Ok((outlook, Some(prediction)))
 }
 
-/// How the model did in the groups of the record, at the year at which sources are compared.
+/// How the model did in the groups of the record.
 fn validation(context: &Context<'_>) -> Vec<GroupObserved> {
     let names = groups_before_treatment(&context.record);
-    let groups = context.engine.baseline.iter().flat_map(|opened| &opened.evaluation.groups);
-    let own = groups.filter(|figures| names.contains(&figures.group));
-    let at = HORIZONS.iter().position(|&years| years == VALIDATION_YEAR);
+    let all = context.engine.baseline.iter().flat_map(|opened| &opened.evaluation.groups);
+    let own = all.filter(|figures| names.contains(&figures.group));
+    let at = HORIZONS.iter().position(|&years| years == VALIDATED_YEAR);
     own.filter_map(|figures| {
         let found = figures.death.get(at?)?.as_ref()?;
         Some(GroupObserved {

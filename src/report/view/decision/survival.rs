@@ -236,8 +236,8 @@ fn curve_point(at: &OutlookAt) -> CurvePoint {
 }
 
 fn fates(option: &AdjuvantOption, all: &[AdjuvantOption]) -> Option<OptionFates> {
-    // A decision of the fifth year has another clock and another reference.
-    let own = |benefit: &&Benefit| option.clock == TimeZero::Diagnosis && benefit.options.contains(&option.listed.id);
+    // A number from another year 0 is not one of these hundred patients.
+    let own = |benefit: &&Benefit| benefit.options.contains(&option.listed.id) && option.clock == TimeZero::Diagnosis;
     let benefit = option.benefit.as_ref().filter(own)?;
     let gain: &Gain = benefit.horizons.iter().find(|at| at.years == YEAR)?.gain.as_ref()?;
     let figure = IntervalFigure::points(&gain.survival_benefit)?;
