@@ -78,6 +78,7 @@ pub(super) async fn not_found() -> Result<HttpResponse, Error> {
 ///
 /// # Errors
 /// [`Error::Forbidden`] without [`Right::ReadPatients`], [`Error::NotFound`], and those of source, `print` and store.
+#[allow(dead_code)] // For pages that make something else of a report; the report itself is kept in memory.
 pub(super) async fn shown<T: Send + 'static>(
     app: &App,
     who: &SignedIn,
