@@ -213,8 +213,7 @@ impl Demo {
             write_file(&out.join("index.html"), report::index_html(&page.entries, &page.meta)?.as_bytes())?;
             let n = reports.views().count();
             let reports = reports.with_names(&request.cohort.namespace, request.key.clone());
-            let options = ServiceOptions { check_folder: Some(patients.clone()), ..ServiceOptions::default() };
-            let services = options.services(models, &request)?;
+            let services = ServiceOptions::checking(patients.clone()).services(models, &request)?;
             Ok(((reports, services), n))
         })?;
         run.refusals = reports.index_page(|_| String::new()).meta.refusals;

@@ -84,7 +84,7 @@ enum Verb {
     PredictBreast(predict_breast::PredictBreast),
     Assess(assess::Assess),
     Simulate(simulate::Simulate),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Openapi(services::Openapi),
     #[command(subcommand)]
     Encoder(encoder::Encoder),

@@ -32,7 +32,7 @@ pub(crate) struct ServiceOptions {
     metrics_token: Option<PathBuf>,
     /// Folder whose files the pages of models may check
     #[arg(long, value_name = "DIR")]
-    pub(crate) check_folder: Option<PathBuf>,
+    check_folder: Option<PathBuf>,
     /// Folder of evaluations NAME@VERSION.json, as `evaluate --cv --json` writes them, for curves on the pages of models
     #[arg(long, value_name = "DIR")]
     evaluations: Option<PathBuf>,
@@ -51,6 +51,11 @@ fn web_origin(text: &str) -> Result<String, String> {
 }
 
 impl ServiceOptions {
+    /// Nothing but checks of the files of `folder`.
+    pub(crate) fn checking(folder: PathBuf) -> Self {
+        Self { check_folder: Some(folder), ..Self::default() }
+    }
+
     /// What the options come to, for the cohort and the models of `request`.
     pub(crate) fn services(&self, models: &Models, request: &AssessRequest) -> Result<Services, CliError> {
         let used: Vec<String> = request.models.iter().map(|model| model.label()).collect();
