@@ -18,6 +18,7 @@ pub(super) fn why(flow: &mut Flow, view: &ReportView) {
     if why.groups.is_empty() {
         return;
     }
+    flow.keep_last();
     flow.note("Note", why.association);
     flow.keep_last();
     let all = why.groups.iter().flat_map(|group| &group.rows);
