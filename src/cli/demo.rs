@@ -1,5 +1,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -20,6 +21,7 @@ use crate::study::{
     check, embed_studies, predict,
 };
 use crate::tables::write_table;
+use crate::web::Start;
 
 /// Run the whole path on a SYNTHETIC cohort with real DICOM files, then serve the reports on this machine.
 #[derive(Debug, clap::Args)]
@@ -98,7 +100,13 @@ impl Demo {
         if self.no_serve {
             return Ok(());
         }
-        serve::run_server(reports, SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
+        // Only invented patients are shown without a sign-in.
+        if !reports.is_synthetic() {
+            return Err(CliError::Internal("the demonstration's cohort is not synthetic".to_owned()));
+        }
+        println!("signed in without a password as a demonstration; nothing is kept");
+        let start = Start::demonstration(Arc::new(reports))?;
+        serve::run_server(start, SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))
     }
 
     /// Every stage of the patient's path, by the functions that the commands call.

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use crate::schema::Violation;
-use crate::{fusion, report, study, tables, web};
+use crate::{fusion, report, store, study, tables, web};
 
 /// Why a command failed, as the person at the terminal needs it.
 #[derive(Debug, thiserror::Error)]
@@ -16,8 +16,14 @@ pub enum CliError {
     #[error(transparent)]
     Report(#[from] report::Error),
     /// The server failed.
-    #[error(transparent)]
+    #[error("{}", chain(.0))]
     Web(#[from] web::Error),
+    /// The database failed.
+    #[error("{}", chain(.0))]
+    Store(#[from] store::Error),
+    /// The audit log was tampered with, which has been printed.
+    #[error("the audit log is damaged in {0} places")]
+    Tampered(usize),
     /// The arguments do not fit together.
     #[error("{0}")]
     Usage(String),
@@ -50,7 +56,7 @@ impl CliError {
         match self {
             Self::Usage(_) => 2,
             Self::Internal(_) => 70,
-            Self::Damaged(_) => 3,
+            Self::Damaged(_) | Self::Tampered(_) => 3,
             Self::Study(
                 study::Error::NoModel { .. }
                 | study::Error::Hash { .. }
@@ -89,6 +95,12 @@ impl CliError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Study(study::Error::NoModel { .. }) => Some("`regimen models list` shows what there is"),
+            Self::Web(web::Error::NoPeople) => {
+                Some("make the first administrator with `regimen people add LOGIN --role administrator`")
+            }
+            Self::Store(store::Error::Key { .. }) => {
+                Some("the log was written with the key of this file; restore it, mode 0600, or name it by --audit-key")
+            }
             Self::Study(study::Error::Hash { .. }) => {
                 Some("the file was changed after training; restore it, or train a new version")
             }
@@ -98,6 +110,18 @@ impl CliError {
             _ => None,
         }
     }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 impl From<tables::Error> for CliError {

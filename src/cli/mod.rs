@@ -4,7 +4,9 @@
 //! `report`, `store` and `web`; clap and indicatif enter only here. Deliberately absent: any computation.
 
 mod assess;
+mod audit;
 mod check;
+mod database;
 mod demo;
 mod embed;
 mod encoder;
@@ -15,6 +17,7 @@ mod fuse;
 mod ingest;
 mod models;
 mod output;
+mod people;
 mod policy;
 mod predict;
 mod predict_breast;
@@ -74,6 +77,10 @@ enum Verb {
     #[command(subcommand)]
     Models(models::ModelsVerb),
     #[command(subcommand)]
+    People(people::PeopleVerb),
+    #[command(subcommand)]
+    Audit(audit::AuditVerb),
+    #[command(subcommand)]
     Stats(stats::StatsVerb),
 }
 
@@ -108,6 +115,8 @@ pub fn run(command: Command) -> ExitCode {
         Verb::Serve(args) => args.run(common),
         Verb::Encoder(verb) => verb.run(common),
         Verb::Models(verb) => verb.run(common),
+        Verb::People(verb) => verb.run(),
+        Verb::Audit(verb) => verb.run(),
         Verb::Stats(verb) => verb.run(),
     };
     match result {

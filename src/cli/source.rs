@@ -41,6 +41,11 @@ impl CohortReports {
         Self { views, order, meta }
     }
 
+    /// True for a cohort of invented patients.
+    pub(crate) fn is_synthetic(&self) -> bool {
+        self.meta.synthetic
+    }
+
     /// Views in the order of the cohort.
     pub(crate) fn views(&self) -> impl Iterator<Item = &ReportView> {
         self.order.iter().filter_map(|name| self.views.get(name))

@@ -38,4 +38,4 @@ pub(in crate::store) use clock::now_ms;
 pub(in crate::store) use random::new_id;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

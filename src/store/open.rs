@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::any::{AnyPoolOptions, install_default_drivers};
 use sqlx::{Any, AnyPool, Transaction};
 
-use super::audit::AuditKey;
+use super::audit::{AuditKey, Queue};
 use super::random::random_bytes;
 use super::{Error, migrate, now_ms};
 
@@ -14,7 +14,7 @@ use super::{Error, migrate, now_ms};
 const CONNECTIONS: u32 = 8;
 
 /// How long a request waits for a connection before the database counts as gone.
-const WAIT: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_secs(10);
 
 /// Which database is behind the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +29,11 @@ pub enum Backend {
 #[derive(Clone)]
 pub struct Store {
     pub(in crate::store) pool: AnyPool,
+    /// SQLite has one writer: its own connection, for which requests queue up in order. PostgreSQL writes on any.
+    pub(in crate::store) writer: AnyPool,
     pub(in crate::store) backend: Backend,
     pub(in crate::store) audit_key: AuditKey,
+    pub(in crate::store) audit_queue: Queue,
     /// Milliseconds added to the clock; tests move it instead of sleeping.
     shift_ms: Arc<AtomicI64>,
 }
@@ -53,29 +56,11 @@ impl Store {
         random_bytes::<1>()?;
         let backend = backend(url)?;
         let address = address(url, backend)?;
-        let memory = is_memory(url);
-        let options = AnyPoolOptions::new()
-            // Every connection to `:memory:` would be a database of its own.
-            .max_connections(if memory { 1 } else { CONNECTIONS })
-            .min_connections(u32::from(memory))
-            .acquire_timeout(WAIT);
-        let options =
-            if memory { options.idle_timeout(None).max_lifetime(None) } else { options.test_before_acquire(true) };
-        let pool = options
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    let set = match backend {
-                        Backend::Sqlite => SQLITE_SETTINGS,
-                        Backend::Postgres => POSTGRES_SETTINGS,
-                    };
-                    sqlx::raw_sql(set).execute(connection).await?;
-                    Ok(())
-                })
-            })
-            .connect(&address)
-            .await
-            .map_err(|source| Error::Open { source })?;
-        let store = Self { pool, backend, audit_key, shift_ms: Arc::default() };
+        let pool = pool(&address, backend, if is_memory(url) { 1 } else { CONNECTIONS }).await?;
+        let own_writer = backend == Backend::Sqlite && !is_memory(url);
+        let writer = if own_writer { self::pool(&address, backend, 1).await? } else { pool.clone() };
+        let audit_queue = Queue::default();
+        let store = Self { pool, writer, backend, audit_key, audit_queue, shift_ms: Arc::default() };
         let mut tx = store.write().await?;
         migrate::migrate(&mut tx, backend).await?;
         tx.commit().await?;
@@ -99,6 +84,7 @@ impl Store {
 
     /// Ends every connection once its statement is done.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 
@@ -108,15 +94,17 @@ impl Store {
     /// [`Error::Database`] when the database is gone or stays locked for five seconds.
     pub(in crate::store) async fn write(&self) -> Result<Transaction<'static, Any>, Error> {
         Ok(match self.backend {
-            Backend::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Backend::Postgres => self.pool.begin().await?,
+            Backend::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            Backend::Postgres => self.writer.begin().await?,
         })
     }
 
     /// Milliseconds since 1970-01-01 UTC by the store's clock.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        now_ms().saturating_add(self.shift_ms.load(Ordering::Relaxed))
+        // Under test the clock stands still unless it is moved.
+        let now = if cfg!(test) { 1_800_000_000_000 } else { now_ms() };
+        now.saturating_add(self.shift_ms.load(Ordering::Relaxed))
     }
 
     /// Moves the store's clock, for tests.
@@ -124,6 +112,30 @@ impl Store {
     pub(crate) fn pass(&self, milliseconds: i64) {
         self.shift_ms.fetch_add(milliseconds, Ordering::Relaxed);
     }
+}
+
+/// Connections to `address`; a single one to a database in memory, since every further would be a database of its own.
+async fn pool(address: &str, backend: Backend, connections: u32) -> Result<AnyPool, Error> {
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(WAIT);
+    // A file does not go away, and the database in memory must stay.
+    let options = match backend {
+        Backend::Sqlite => options.min_connections(1).idle_timeout(None).max_lifetime(None).test_before_acquire(false),
+        Backend::Postgres => options.test_before_acquire(true),
+    };
+    options
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                let set = match backend {
+                    Backend::Sqlite => SQLITE_SETTINGS,
+                    Backend::Postgres => POSTGRES_SETTINGS,
+                };
+                sqlx::raw_sql(set).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .connect(address)
+        .await
+        .map_err(|source| Error::Open { source })
 }
 
 /// A commit is on the disk before it is acknowledged; readers never wait for a writer.

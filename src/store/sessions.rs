@@ -94,7 +94,7 @@ impl Store {
             sqlx::query("UPDATE sessions SET seen_ms = $1 WHERE token_hash = $2 AND seen_ms < $1")
                 .bind(now)
                 .bind(&hash)
-                .execute(&self.pool)
+                .execute(&self.writer)
                 .await?;
         }
         let role = Role::parse(&role).ok_or(Error::Stored { table: "people", column: "role" })?;

@@ -1,7 +1,9 @@
 //! What every page says about itself and its reader, and the links that the reader may follow.
 
+use askama::Template;
+
 use super::auth::SignedIn;
-use super::routes;
+use super::{Error, routes};
 use crate::report::STYLE;
 use crate::store::Right;
 
@@ -76,3 +78,22 @@ impl Page {
         self
     }
 }
+
+#[derive(Template)]
+#[template(path = "web/navigation.html")]
+struct Navigation {
+    page: Page,
+}
+
+/// A page of `report`, which knows of no server, with the links of `signed_in` before its main part.
+///
+/// # Errors
+/// [`Error::Page`] when the template cannot be filled.
+pub fn with_navigation(page: &str, signed_in: &SignedIn, current: &str) -> Result<String, Error> {
+    let navigation = Navigation { page: Page::new("", Some(signed_in), current) };
+    let navigation = navigation.render().map_err(|source| Error::Page { source })?;
+    Ok(page.replacen(MAIN, &format!("{navigation}{MAIN}"), 1))
+}
+
+/// Where the main part of every page begins; a test holds that pages of `report` have it.
+const MAIN: &str = "<main id=\"main\"";

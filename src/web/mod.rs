@@ -25,4 +25,6 @@ pub use headers::content_security_policy;
 pub use serve::{Start, block_on, serve};
 
 #[cfg(test)]
+pub(crate) mod browser;
+#[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::app::{App, IndexPage};
 use super::auth::SignedIn;
+use super::layout::with_navigation;
 use super::{Error, board, routes};
 use crate::report::{self, Links, ReportView};
 use crate::store::{Action, Right};
@@ -31,7 +32,7 @@ pub(super) async fn index(app: web::Data<App>, who: SignedIn) -> Result<HttpResp
     })
     .await?;
     app.store().audit(Some(&who.person), Action::ViewedList, None, &json!({ "count": count })).await?;
-    Ok(HttpResponse::Ok().insert_header(HTML).body(body))
+    Ok(HttpResponse::Ok().insert_header(HTML).body(with_navigation(&body, &who, routes::INDEX)?))
 }
 
 /// One report as HTML.
@@ -46,7 +47,7 @@ pub(super) async fn report(
         Ok(report::html_linked(view, &links)?)
     };
     let body = shown(&app, &who, Action::ViewedReport, "html", pseudonym.into_inner(), print).await?;
-    Ok(HttpResponse::Ok().insert_header(HTML).body(body))
+    Ok(HttpResponse::Ok().insert_header(HTML).body(with_navigation(&body, &who, routes::INDEX)?))
 }
 
 /// The same report as JSON.

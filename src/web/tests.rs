@@ -1,68 +1,18 @@
-use std::sync::Arc;
-
-use actix_web::body::to_bytes;
-use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{middleware, test as harness, web};
 use sha2::{Digest, Sha256};
 
-use super::{App, Error, IndexPage, ReportSource, SourceError, content_security_policy, headers, routes, serve};
-use crate::report::fixtures::{normal, out_of_distribution};
-use crate::report::{IndexEntry, IndexMeta, ReportView};
+use super::browser::{BROKEN, Browser, Reply, demonstration};
+use super::content_security_policy;
+use crate::report::ReportView;
+use crate::report::fixtures::normal;
 
-/// A source with two synthetic patients, and one pseudonym at which it fails.
-struct Two;
-
-const BROKEN: &str = "P-DEADDEADDEAD";
-const SECRET: &str = "could not read /secret/path";
-
-impl ReportSource for Two {
-    fn index(&self) -> Result<IndexPage, SourceError> {
-        let views = [normal(), out_of_distribution()].map(|from| ReportView::new(&from));
-        Ok(IndexPage {
-            entries: views.iter().map(|view| IndexEntry::of(view, "elsewhere.html")).collect(),
-            meta: IndexMeta {
-                title: "Demonstration cohort".to_owned(),
-                synthetic: true,
-                regimen_version: "0.1.0".to_owned(),
-                models: vec!["pcr-ispy2 0001".to_owned()],
-                n_refused: 1,
-                refusals: vec!["clinical.csv: age_years".to_owned()],
-            },
-        })
-    }
-
-    fn report(&self, pseudonym: &str) -> Result<Option<ReportView>, SourceError> {
-        if pseudonym == BROKEN {
-            return Err(SECRET.into());
-        }
-        Ok([normal(), out_of_distribution()]
-            .iter()
-            .find(|from| from.pseudonym.as_str() == pseudonym)
-            .map(ReportView::new))
-    }
-}
-
-async fn ask(method: Method, path: &str, host: Option<&str>) -> ServiceResponse {
-    let service = harness::init_service(
-        actix_web::App::new()
-            .app_data(web::Data::new(App::new(Arc::new(Two))))
-            .wrap(middleware::from_fn(headers::around))
-            .configure(routes::mount),
-    )
-    .await;
-    let mut request = harness::TestRequest::with_uri(path).method(method);
-    if let Some(host) = host {
-        request = request.insert_header(("host", host));
-    }
-    harness::call_service(&service, request.to_request()).await
+async fn ask(method: Method, path: &str, host: Option<&str>) -> Reply {
+    Browser::new(demonstration().await).hosted(host).send(method, path, &[], None).await
 }
 
 async fn get(path: &str) -> (StatusCode, String) {
-    let response = ask(Method::GET, path, Some("127.0.0.1:8080")).await;
-    let status = response.status();
-    let bytes = to_bytes(response.into_body()).await.unwrap();
-    (status, String::from_utf8(bytes.to_vec()).unwrap())
+    let reply = ask(Method::GET, path, Some("127.0.0.1:8080")).await;
+    (reply.status, reply.body)
 }
 
 fn pseudonym() -> String {
@@ -93,11 +43,10 @@ async fn every_response_carries_the_security_headers() {
     let broken = format!("/patients/{BROKEN}");
     for path in ["/", "/healthz", "/nowhere", report.as_str(), broken.as_str()] {
         let response = ask(Method::GET, path, Some("localhost")).await;
-        let header =
-            |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let header = |name: &str| response.header(name);
         assert_eq!(header("content-security-policy"), content_security_policy(), "{path}");
         assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(header("cache-control"), "no-store", "{path}");
         assert!(!header("x-request-id").is_empty(), "{path}");
     }
@@ -131,9 +80,9 @@ async fn unknown_addresses_are_a_page_with_a_way_back() {
 #[actix_web::test]
 async fn an_internal_error_shows_a_request_id_and_nothing_else() {
     let response = ask(Method::GET, &format!("/patients/{BROKEN}"), Some("localhost")).await;
-    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    let id = response.headers().get("x-request-id").unwrap().to_str().unwrap().to_owned();
-    let body = String::from_utf8(to_bytes(response.into_body()).await.unwrap().to_vec()).unwrap();
+    assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let id = response.header("x-request-id").to_owned();
+    let body = response.body;
     assert!(body.contains(&id));
     assert!(!body.contains("secret") && !body.contains(BROKEN));
 }
@@ -142,27 +91,22 @@ async fn an_internal_error_shows_a_request_id_and_nothing_else() {
 async fn a_foreign_or_absent_host_is_refused() {
     for host in [Some("evil.example"), Some("evil.example:8080"), Some("192.168.0.7"), None] {
         let response = ask(Method::GET, &format!("/patients/{}", pseudonym()), host).await;
-        assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST, "{host:?}");
-        let body = String::from_utf8(to_bytes(response.into_body()).await.unwrap().to_vec()).unwrap();
-        assert!(!body.contains("pCR"), "{host:?}");
+        assert_eq!(response.status, StatusCode::MISDIRECTED_REQUEST, "{host:?}");
+        assert!(!response.body.contains("pCR"), "{host:?}");
     }
     let response = ask(Method::GET, "http://evil.example/", Some("localhost")).await;
-    assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(response.status, StatusCode::MISDIRECTED_REQUEST);
 }
 
 #[actix_web::test]
 async fn pages_can_only_be_read() {
     let response = ask(Method::HEAD, "/", Some("localhost")).await;
-    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.status, StatusCode::OK);
     for method in [Method::POST, Method::DELETE, Method::PUT] {
         let response = ask(method.clone(), "/", Some("localhost")).await;
-        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
-        assert_eq!(response.headers().get("allow").unwrap(), "GET, HEAD");
+        assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
+        assert_eq!(response.header("allow"), "GET, HEAD");
     }
-}
-
-#[test]
-fn other_machines_are_never_served() {
-    let refused = serve(App::new(Arc::new(Two)), "0.0.0.0:0".parse().unwrap());
-    assert!(matches!(refused, Err(Error::NotLoopback { .. })));
+    let response = ask(Method::GET, "/sign-out", Some("localhost")).await;
+    assert_eq!((response.status, response.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
 }

@@ -26,7 +26,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
 ];
 
 /// Crates and the folders in which they may appear.
-const DOORS: [(&str, &[&str]); 21] = [
+const DOORS: [(&str, &[&str]); 24] = [
     ("dicom", &["imaging", "study/simulate"]),
     ("png", &["imaging"]),
     ("flate2", &["imaging"]),
@@ -35,7 +35,7 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("pulp", &["embed"]),
     ("half", &["embed"]),
     ("safetensors", &["embed"]),
-    ("base64", &["study"]),
+    ("base64", &["study", "web"]),
     ("polars", &["tables", "genomics", "fusion", "study"]),
     ("arrow", &["tables"]),
     ("parquet", &["tables"]),
@@ -46,6 +46,9 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("smartcore", &["learn"]),
     ("askama", &["report", "web"]),
     ("actix_web", &["web"]),
+    ("openidconnect", &["web"]),
+    ("sqlx", &["store"]),
+    ("argon2", &["store"]),
     ("clap", &["cli", "main.rs"]),
     ("indicatif", &["cli"]),
 ];

@@ -1,5 +1,6 @@
 //! The one integration-test binary: every test file is a module here, so that there is one link.
 
+mod accounts;
 mod bad_input;
 mod board_faults;
 mod calibrate_parity;

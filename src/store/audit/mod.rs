@@ -1,6 +1,7 @@
 //! The append-only audit log: who did what, when, in a chain of keyed hashes.
 
 mod chain;
+mod group;
 mod key;
 mod read;
 mod verify;
@@ -11,6 +12,7 @@ use sqlx::{Any, Transaction};
 use super::{Action, Error, Person, Store};
 
 pub use chain::GENESIS;
+pub(in crate::store) use group::Queue;
 pub use key::AuditKey;
 pub use read::{AuditFilter, AuditLine};
 pub use verify::{Damage, Verified};
@@ -42,7 +44,7 @@ pub(in crate::store) struct Entry<'a> {
 /// [`Error::Database`] when the database refuses.
 pub(in crate::store) async fn append(
     store: &Store,
-    tx: &mut Transaction<'static, Any>,
+    tx: &mut Transaction<'_, Any>,
     entry: Entry<'_>,
 ) -> Result<AuditPlace, Error> {
     let (seq, previous): (i64, String) =
@@ -79,23 +81,4 @@ pub(in crate::store) async fn append(
     .await?;
     sqlx::query("UPDATE audit_head SET hash = $1 WHERE one = 1").bind(&hash).execute(&mut **tx).await?;
     Ok(AuditPlace { seq, hash })
-}
-
-impl Store {
-    /// Appends an entry on its own and returns its place once it is on the disk.
-    ///
-    /// # Errors
-    /// [`Error::Database`] when the database refuses; then nothing may be shown.
-    pub async fn audit(
-        &self,
-        who: Option<&Person>,
-        action: Action,
-        subject: Option<&str>,
-        detail: &Value,
-    ) -> Result<AuditPlace, Error> {
-        let mut tx = self.write().await?;
-        let place = append(self, &mut tx, Entry { who, action, subject, detail }).await?;
-        tx.commit().await?;
-        Ok(place)
-    }
 }

@@ -45,7 +45,7 @@ impl<T: HasCsrf + DeserializeOwned + 'static> FromRequest for Checked<T> {
         let (form, request) = (web::Form::<T>::from_request(request, payload), request.clone());
         Box::pin(async move {
             same_origin(&request)?;
-            let who = signed_in::of(&request).await?.ok_or(Error::Forged)?;
+            let who = signed_in::of(&request).await?.ok_or_else(|| signed_in::absent(&request))?;
             let form = read(form).await?;
             who.check_csrf(form.csrf())?;
             Ok(Self(form))

@@ -33,3 +33,6 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .service(routes::action(routes::OIDC_LINK).post(oidc::link))
         .service(routes::resource(routes::OIDC_BACK).get(oidc::back));
 }
+
+#[cfg(test)]
+mod tests;

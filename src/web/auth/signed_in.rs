@@ -68,7 +68,8 @@ pub(in crate::web) async fn of(request: &HttpRequest) -> Result<Option<SignedIn>
     Ok(Some(SignedIn { person, csrf, demonstration: false, must_change }))
 }
 
-fn absent(request: &HttpRequest) -> Error {
+/// What is said where nobody is signed in.
+pub(super) fn absent(request: &HttpRequest) -> Error {
     if request.path().starts_with("/api/") { Error::NoSession } else { Error::SignInFirst { next: next_of(request) } }
 }
 
