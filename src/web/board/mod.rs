@@ -22,7 +22,6 @@ mod queue;
 pub use decision::{DecisionView, decision_view};
 pub(super) use load::plain as failed;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{FormConfig, PayloadConfig, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
