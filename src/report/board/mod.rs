@@ -5,6 +5,7 @@ mod comparison;
 mod expected;
 mod plans;
 
+pub use super::figure::percent_number;
 pub use comparison::{Cell, Comparison, ComparisonRow, compare};
 pub use expected::{FollowUp, Observed, follow_up};
 pub use plans::{Plan, plan, plans};

@@ -5,7 +5,7 @@ use askama::Template;
 use super::decision_form::lines;
 use super::load::{load, plain, viewed};
 use super::{case_path, decision_path, html};
-use crate::report::figure::percent_number;
+use crate::report::board::percent_number;
 use crate::store::Right;
 use crate::store::board::{Damage, Decision, instant_text};
 use crate::web::auth::SignedIn;
