@@ -124,7 +124,13 @@ fn html_shows_every_number_of_the_json() {
         let view = ReportView::new(&from);
         let page = text(&html(&view).unwrap(), "body");
         let mut found = Vec::new();
-        estimates(&serde_json::from_str(&json(&view)).unwrap(), &mut found);
+        let mut value: serde_json::Value = serde_json::from_str(&json(&view)).unwrap();
+        if !view.arms_shown {
+            // The model of response does not answer where surgery comes first; its arms stand in the JSON only.
+            value["options"].take();
+            value["applicability"].take();
+        }
+        estimates(&value, &mut found);
         for (estimate, interval) in found {
             assert!(page.contains(&estimate) && page.contains(&interval), "{name}: {estimate} ({interval})");
         }
@@ -292,7 +298,8 @@ fn prose(page: &str) -> String {
 fn no_page_gives_a_patient_a_sex() {
     for (name, from) in all() {
         let page = prose(&page(&from)).to_lowercase();
-        for word in page.split(|letter: char| !letter.is_alphanumeric()) {
+        // "pan-HER" is one word.
+        for word in page.split(|letter: char| !letter.is_alphanumeric() && letter != '-') {
             assert!(!["she", "her", "hers", "herself", "he", "his", "him"].contains(&word), "{name}: {word}");
         }
     }
