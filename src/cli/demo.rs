@@ -196,6 +196,8 @@ impl Demo {
                     Assumptions { other_cause_harm: true, ..Assumptions::default() },
                 )?),
             };
+            let services = ServiceOptions::checking(patients.clone()).services(models, &request)?;
+            let (namespace, key) = (request.cohort.namespace.clone(), request.key.clone());
             let reports = CohortReports::assess(OpenCohort::read(request)?, Some(&ingested))?;
             let folder = out.join("reports");
             std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -204,7 +206,7 @@ impl Demo {
                 let links = report::Links {
                     index: Some("../index.html".to_owned()),
                     json: Some(format!("{name}.json")),
-                    what_if: None,
+                    ..report::Links::default()
                 };
                 write_file(&folder.join(format!("{name}.html")), report::html_linked(view, &links)?.as_bytes())?;
                 write_file(&folder.join(format!("{name}.json")), report::json(view).as_bytes())?;
@@ -212,8 +214,7 @@ impl Demo {
             let page = reports.index_page(|name| format!("reports/{name}.html"));
             write_file(&out.join("index.html"), report::index_html(&page.entries, &page.meta)?.as_bytes())?;
             let n = reports.views().count();
-            let reports = reports.with_names(&request.cohort.namespace, request.key.clone());
-            let services = ServiceOptions::checking(patients.clone()).services(models, &request)?;
+            let reports = reports.with_names(&namespace, key);
             Ok(((reports, services), n))
         })?;
         run.refusals = reports.index_page(|_| String::new()).meta.refusals;

@@ -2,8 +2,8 @@
 
 use super::figure::IntervalFigure;
 use super::view::{
-    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, PredictGain, ReportView, Sex,
-    TestRow,
+    AdjuvantRow, BenefitAt, BranchView, ChainBranch, ChainView, DecisionView, ListedRow, NeoadjuvantRow, PredictGain,
+    ReportView, Sex, TestRow,
 };
 use super::{fixtures, words};
 use crate::terms::Estimate;
@@ -23,6 +23,8 @@ fn listed(id: &str, label: &str) -> ListedRow {
         standing: "Approved agent".to_owned(),
         note: "Given after surgery for years, where it is tolerated.".to_owned(),
         eligibility: "May be open: needs menopausal status (not recorded).".to_owned(),
+        open: "May be open",
+        needs: "Needs menopausal status (not recorded).".to_owned(),
         trial: vec!["death in 12.1 % against 14.2 % at 10 years, an invented meta-analysis 2015".to_owned()],
         effects: vec![
             "Death of breast cancer, ratio 0.85 (0.75 to 0.96), from randomisation; against none.".to_owned(),
@@ -46,6 +48,7 @@ fn row(id: &str, label: &str) -> AdjuvantRow {
     };
     AdjuvantRow {
         listed: listed(id, label),
+        repeated: false,
         beside: "Endocrine therapy, 5 years".to_owned(),
         benefits: vec![at(5.0, 0.011), at(10.0, 0.028), withheld],
         benefit_absent: String::new(),
@@ -75,11 +78,16 @@ pub fn decided() -> ReportView {
     let branch = |heading: &str, rows: Vec<AdjuvantRow>| BranchView {
         heading: Some(heading.to_owned()),
         outlook: vec![
-            "After surgery alone 84 of 100 women like her are alive at 10 years (95 % interval 75 to 88).".to_owned(),
+            "After surgery alone 84 of 100 patients like this one are alive at 10 years (95 % interval 75 to 88)."
+                .to_owned(),
         ],
+        survival: None,
+        has_numbers: true,
+        n_repeated: 0,
+        closed_by: vec![("For HER2-positive cancer; here: negative".to_owned(), "Trastuzumab".to_owned())],
         cautions: vec!["The survival model filled 2 inputs that are not recorded; the interval holds that.".to_owned()],
         rows,
-        closed: vec!["Trastuzumab: for HER2-positive cancer; hers: negative.".to_owned(); 3],
+        closed: vec!["Trastuzumab: for HER2-positive cancer; here: negative.".to_owned(); 3],
     };
     let decision = DecisionView {
         findings: vec![("To be checked", "grade, ki67_pct: expected grade 3, found grade 1.".to_owned())],
@@ -87,7 +95,23 @@ pub fn decided() -> ReportView {
         introduction: "Absolute gain in survival from published effects on a modelled baseline.",
         assumptions: "Effects end with the follow-up of their trials.".to_owned(),
         predict_note: "PREDICT 3.1 is the version with published validation.",
-        neoadjuvant: vec![listed("chemo-pembrolizumab", "Chemotherapy + pembrolizumab"), listed("tch", "TCH")],
+        neoadjuvant: vec![
+            NeoadjuvantRow {
+                listed: listed("chemo-pembrolizumab", "Chemotherapy + pembrolizumab"),
+                regimen: probability(0.584, 0.42, 0.73),
+                regimen_note: "of arm Pembro of I-SPY2: an invented difference".to_owned(),
+                conflicts: vec!["regimen and the trial disagree by 12.0 points on complete response.".to_owned()],
+            },
+            NeoadjuvantRow {
+                listed: listed("tch", "TCH"),
+                regimen: None,
+                regimen_note: "No arm of its trial comes near.".to_owned(),
+                conflicts: Vec::new(),
+            },
+        ],
+        survival_gate: None,
+        has_numbers: true,
+        validation: Vec::new(),
         branches: vec![
             branch(
                 "If residual disease is found",

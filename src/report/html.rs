@@ -15,6 +15,8 @@ pub struct Links {
     pub json: Option<String>,
     /// The page on which inputs may be changed.
     pub what_if: Option<String>,
+    /// The same report in other forms: words and address.
+    pub forms: Vec<(&'static str, String)>,
 }
 
 #[derive(Template)]

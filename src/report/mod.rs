@@ -12,7 +12,7 @@ pub mod decision_words;
 mod drawings;
 mod error;
 mod fhir;
-mod figure;
+pub(crate) mod figure;
 mod html;
 mod index;
 mod json;

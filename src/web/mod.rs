@@ -12,6 +12,7 @@ pub mod auth;
 pub mod board;
 pub mod cds;
 mod error;
+mod exports;
 mod guard;
 mod headers;
 pub mod layout;

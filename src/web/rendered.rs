@@ -223,6 +223,7 @@ fn print(view: &ReportView, form: Form) -> Result<String, Error> {
                 index: Some(routes::INDEX.to_owned()),
                 json: Some(routes::report_json_path(&view.pseudonym)),
                 what_if: Some(routes::what_if_path(&view.pseudonym)),
+                forms: routes::form_paths(&view.pseudonym),
             };
             Ok(report::html_linked(view, &links)?)
         }

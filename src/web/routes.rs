@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource};
 
-use super::{Error, api, audit_page, auth, cds, models, operations, pages, people, tokens, what_if};
+use super::{Error, api, audit_page, auth, cds, exports, models, operations, pages, people, tokens, what_if};
 use crate::store::{Right, Role};
 
 /// The list of patients.
@@ -12,6 +12,12 @@ pub const INDEX: &str = "/";
 pub const REPORT: &str = "/patients/{pseudonym:[^/.]+}";
 /// The same report as JSON.
 pub const REPORT_JSON: &str = "/patients/{pseudonym:[^/.]+}.json";
+/// The same report as a PDF.
+pub const REPORT_PDF: &str = "/patients/{pseudonym:[^/.]+}.pdf";
+/// The same report as a FHIR R4 bundle.
+pub const REPORT_FHIR: &str = "/patients/{pseudonym:[^/.]+}.fhir.json";
+/// The page in plain words for the patient, in a language (`en`, `de`).
+pub const PATIENT_PAGE: &str = "/patients/{pseudonym:[^/.]+}/plain/{language:[a-z]+}";
 /// The inputs of a patient that may be changed, and the result of changed ones.
 pub const WHAT_IF: &str = "/patients/{pseudonym:[^/.]+}/what-if";
 /// The whole hypothetical report.
@@ -57,6 +63,9 @@ pub(super) fn mount(config: &mut ServiceConfig) {
         .app_data(web::PayloadConfig::default().limit(auth::FORM_BYTES))
         .service(resource(INDEX).get(pages::index).head(pages::index))
         .service(resource(REPORT_JSON).get(pages::report_json).head(pages::report_json))
+        .service(resource(REPORT_PDF).get(exports::pdf).head(exports::pdf))
+        .service(resource(REPORT_FHIR).get(exports::fhir).head(exports::fhir))
+        .service(resource(PATIENT_PAGE).get(exports::patient_page).head(exports::patient_page))
         .service(resource(REPORT).get(pages::report).head(pages::report))
         .service(form(WHAT_IF).get(what_if::ask).head(what_if::ask).post(what_if::answer))
         .service(form(WHAT_IF_REPORT).get(what_if::back).head(what_if::back).post(what_if::report))
@@ -90,6 +99,16 @@ pub fn report_path(pseudonym: &str) -> String {
 #[must_use]
 pub fn report_json_path(pseudonym: &str) -> String {
     format!("/patients/{pseudonym}.json")
+}
+
+/// A report in its other forms: words and path.
+pub(super) fn form_paths(pseudonym: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("PDF", format!("/patients/{pseudonym}.pdf")),
+        ("FHIR", format!("/patients/{pseudonym}.fhir.json")),
+        ("For the patient", format!("/patients/{pseudonym}/plain/en")),
+        ("F\u{fc}r die Patientin oder den Patienten", format!("/patients/{pseudonym}/plain/de")),
+    ]
 }
 
 /// Where somebody of this role begins who may not read patients.

@@ -63,19 +63,18 @@ pub(super) async fn report(
     sent: Checked<Sent>,
 ) -> Result<HttpResponse, Error> {
     let csrf = who.csrf.clone();
-    let (status, body) =
-        changed(&app, &who, pseudonym.into_inner(), sent, move |patient, changes, made| match made {
-            Ok(view) => {
-                let links = Links {
-                    index: Some(routes::INDEX.to_owned()),
-                    what_if: Some(routes::what_if_path(&view.pseudonym)),
-                    ..Links::default()
-                };
-                Ok((StatusCode::OK, report::html_linked(&view, &links)?))
-            }
-            refused => Ok((status(&refused), patient.page(&csrf, changes, Some(refused))?)),
-        })
-        .await?;
+    let (status, body) = changed(&app, &who, pseudonym.into_inner(), sent, move |patient, changes, made| match made {
+        Ok(view) => {
+            let links = Links {
+                index: Some(routes::INDEX.to_owned()),
+                what_if: Some(routes::what_if_path(&view.pseudonym)),
+                ..Links::default()
+            };
+            Ok((StatusCode::OK, report::html_linked(&view, &links)?))
+        }
+        refused => Ok((status(&refused), patient.page(&csrf, changes, Some(refused))?)),
+    })
+    .await?;
     page(&who, status, &body)
 }
 

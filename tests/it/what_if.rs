@@ -69,16 +69,16 @@ fn past_patients_with_an_outcome_are_shown_and_never_herself() {
 fn open(cohort: &str, data: std::path::PathBuf, with_engine: bool) -> OpenCohort {
     let models = Models::Folder(root().join("models"));
     OpenCohort::read(AssessRequest {
-        cohort: CohortDefinition::load(cohort).unwrap(),
+        cohort: CohortDefinition::load(cohort).expect("the cohort is compiled in"),
         data,
         embeddings: vec![],
-        models: vec![ResponseModel::open(&models, "pcr-ispy2").unwrap()],
+        models: vec![ResponseModel::open(&models, "pcr-ispy2").expect("the model is promoted")],
         key: PseudonymKey::public(),
         skip_invalid: false,
         only: None,
-        engine: with_engine.then(|| DecisionEngine::open(&models, Assumptions::default()).unwrap()),
+        engine: with_engine.then(|| DecisionEngine::open(&models, Assumptions::default()).expect("the engine opens")),
     })
-    .unwrap()
+    .expect("the cohort is read")
 }
 
 #[test]

@@ -123,9 +123,9 @@ mod tests {
         let weights = [1.0, 2.0, 0.5, 7.0];
         for (a, b) in [(0, 1), (3, 17), (5, 5)] {
             let mut sum = 0.0;
-            for column in 0..3 {
+            for (column, weight) in weights.iter().enumerate().take(3) {
                 let sd = reference.normal.covariance()[column * 4 + column].sqrt();
-                sum += weights[column] * (f64::from(x.row(a)[column] - x.row(b)[column]) / sd).powi(2);
+                sum += weight * (f64::from(x.row(a)[column] - x.row(b)[column]) / sd).powi(2);
             }
             let expected = (sum / 10.5_f64).sqrt();
             let found = positions[a].distance(&positions[b], &weights);

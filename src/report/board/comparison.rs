@@ -119,7 +119,7 @@ fn source<'a>(view: &'a ReportView, id: &str) -> Option<Source<'a>> {
     let decision = view.decision.as_ref();
     match kind {
         "arm" => view.options.iter().find(|row| row.id == id).map(Source::Arm),
-        "before" => decision?.neoadjuvant.iter().find(|row| row.id == id).map(Source::Before),
+        "before" => decision?.neoadjuvant.iter().map(|row| &row.listed).find(|row| row.id == id).map(Source::Before),
         _ => {
             let rows: Vec<_> = decision?
                 .branches

@@ -27,7 +27,7 @@ pub fn plans(view: &ReportView) -> Vec<Plan> {
         }));
     }
     let Some(decision) = &view.decision else { return found };
-    found.extend(decision.neoadjuvant.iter().map(|row| Plan {
+    found.extend(decision.neoadjuvant.iter().map(|row| &row.listed).map(|row| Plan {
         id: format!("before:{}", row.id),
         label: row.label.clone(),
         text: row.label.clone(),

@@ -4,7 +4,7 @@ use super::flow::{BODY, Flow, SMALL};
 use super::table::{Cell, Column, Row, Table};
 use super::text::{Align, Para, Run};
 use crate::report::view::{
-    AdjuvantRow, BenefitAt, BranchView, ChainView, DecisionView, ListedRow, PredictGain, TestRow,
+    AdjuvantRow, BenefitAt, BranchView, ChainView, DecisionView, ListedRow, NeoadjuvantRow, PredictGain, TestRow,
 };
 
 /// Options before surgery, options after it, the chain to survival, missing tests.
@@ -28,22 +28,29 @@ pub(super) fn decision(flow: &mut Flow, decision: &DecisionView) {
     tests(flow, decision.tests_sentence, &decision.tests);
 }
 
-fn before(flow: &mut Flow, rows: &[ListedRow]) {
+fn before(flow: &mut Flow, rows: &[NeoadjuvantRow]) {
     if rows.is_empty() {
         return;
     }
     flow.heading(2, "Options before surgery");
     flow.introduction(&Para::plain(
-        "Regimens that are open, or may be, with the response that their trials published: population averages.",
+        "Regimens that are open, or may be, with the response that the model gives for the nearest arm of its trial and what their own trials published: population averages.",
         BODY,
     ));
-    let columns =
-        vec![Column::new(0.36, Align::Left, "Option"), Column::new(0.64, Align::Left, "What its trials published")];
-    let row = |row: &ListedRow| {
+    let columns = vec![
+        Column::new(0.36, Align::Left, "Option"),
+        Column::new(0.64, Align::Left, "The model, and what its trials published"),
+    ];
+    let row = |NeoadjuvantRow { listed: row, regimen, regimen_note, conflicts }: &NeoadjuvantRow| {
         let mut name = vec![Para::bold(row.label.as_str(), 8.8), lead(&row.standing)];
         let said = [row.eligibility.as_str(), row.note.as_str()];
         name.extend(said.into_iter().filter(|text| !text.is_empty()).map(|text| Para::soft(text, 8.0)));
-        Row { cells: vec![Cell::text(name), Cell::text(published(row))], ..Row::default() }
+        let number =
+            regimen.as_ref().map_or_else(String::new, |each| format!("{} ({}) ", each.text, each.interval_text));
+        let mut said = vec![Para::soft(format!("regimen: {number}{regimen_note}"), 8.0)];
+        said.extend(published(row));
+        said.extend(conflicts.iter().map(|conflict| Para::bold(format!("Conflict. {conflict}"), 8.0)));
+        Row { cells: vec![Cell::text(name), Cell::text(said)], ..Row::default() }
     };
     let rows = rows.iter().map(row).collect();
     Table { caption: "Options that are open, or may be".to_owned(), whole: false, columns, rows }.add_to(flow);

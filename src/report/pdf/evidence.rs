@@ -147,7 +147,7 @@ fn measured(row: &PerformanceRow) -> Row {
         Cell::text(each.as_ref().map_or_else(|| vec![Para::soft("\u{2014}", 8.6)], number))
     };
     let mut population = vec![Para::plain(row.population.as_str(), 8.6)];
-    population.extend(row.is_her_subtype.then(|| Para::soft("this patient\u{2019}s subtype", 8.0)));
+    population.extend(row.is_own_subtype.then(|| Para::soft("this patient\u{2019}s subtype", 8.0)));
     let counts = vec![Para::plain(row.n.to_string(), 8.6), Para::soft(row.n_events.to_string(), 8.0)];
     let cells = vec![
         Cell::text(vec![Para::plain(row.model.as_str(), 8.6)]),
@@ -157,5 +157,5 @@ fn measured(row: &PerformanceRow) -> Row {
         figure(&row.brier),
         figure(&row.calibration_slope),
     ];
-    Row { cells, marked: row.is_her_subtype, ..Row::default() }
+    Row { cells, marked: row.is_own_subtype, ..Row::default() }
 }

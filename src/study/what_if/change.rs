@@ -62,7 +62,7 @@ fn check(read: &BTreeSet<&str>, changes: &[Change]) -> (Vec<Checked>, Vec<Refuse
         let mut refuse = |expected: String, found: String| {
             refused.push(RefusedChange { column: shortened(&change.column), expected, found });
         };
-        let found = || change.value.as_deref().map_or_else(|| "not given".to_owned(), |text| quoted(text));
+        let found = || change.value.as_deref().map_or_else(|| "not given".to_owned(), quoted);
         if !seen.insert(&change.column) {
             refuse("one change of each column".to_owned(), "a second one".to_owned());
             continue;

@@ -76,7 +76,8 @@ fn plain(mut assessment: Assessment) -> String {
 #[test]
 fn a_what_if_is_the_assessment_of_a_record_that_holds_the_values_to_the_last_bit() {
     let cohort = open(&examples());
-    let cases: [(&str, &[(&str, &str)], &[(&str, &str)]); 4] = [
+    type Values = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Values, Values); 4] = [
         ("A", &[("age_years", "61.5"), ("menopause", "post"), ("mammaprint_high2", "false")], &[]),
         ("A", &[("tumour_volume_mm3", ""), ("germline_brca", "brca1")], &[]),
         ("B", &[("tumour_size_mm", "31"), ("nodes_positive", "5"), ("grade", "3"), ("ki67_pct", "40")], &[]),

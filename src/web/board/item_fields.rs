@@ -9,7 +9,6 @@ pub(super) struct ItemField {
     pub(super) label: String,
     pub(super) hint: String,
     pub(super) unit: String,
-    pub(super) required: bool,
     pub(super) required_text: String,
     pub(super) is_level: bool,
     pub(super) is_number: bool,
@@ -27,7 +26,6 @@ pub(super) struct ItemField {
     pub(super) error: String,
     /// The answer in words, for the table.
     pub(super) shown: String,
-    pub(super) answered: bool,
     /// Who and when, or the file of the record.
     pub(super) origin: String,
     /// Entries that contradict each other, one line each.
@@ -46,8 +44,8 @@ pub(super) struct ItemGroup {
 pub(super) fn groups(completeness: &Completeness, asked: &Asked, only_missing: bool) -> Vec<ItemGroup> {
     let mut groups: Vec<ItemGroup> = Vec::new();
     for standing in &completeness.items {
-        if only_missing && !(standing.required && !standing.is_answered()) && asked.error(&standing.item.id).is_empty()
-        {
+        let missing = standing.required && !standing.is_answered();
+        if only_missing && !missing && asked.error(&standing.item.id).is_empty() {
             continue;
         }
         let field = field(standing, asked);
@@ -93,7 +91,6 @@ fn field(standing: &ItemStanding, asked: &Asked) -> ItemField {
         label: item.label.clone(),
         hint: item.hint.clone(),
         unit: item.unit.clone(),
-        required: standing.required,
         required_text: item.required_text.clone(),
         is_level: item.kind == Kind::Level,
         is_number: item.kind == Kind::Number,
@@ -105,7 +102,6 @@ fn field(standing: &ItemStanding, asked: &Asked) -> ItemField {
         was,
         error: asked.error(&id),
         shown,
-        answered: standing.is_answered(),
         origin,
         conflict,
         record: standing
