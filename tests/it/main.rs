@@ -3,6 +3,7 @@
 mod accounts;
 mod bad_input;
 mod board_faults;
+mod browser;
 mod calibrate_parity;
 mod compare;
 mod conformal_coverage;
@@ -27,4 +28,5 @@ mod support;
 mod survival_forest;
 mod survival_metrics_parity;
 mod trees_parity;
+mod webdriver;
 mod what_if;

@@ -14,7 +14,7 @@ use crate::web::cds;
 pub struct Report;
 
 /// Keys of a report and what they hold; a test compares them with a report.
-pub(in crate::web) const REPORT_KEYS: [(&str, Kind); 27] = [
+pub(in crate::web) const REPORT_KEYS: [(&str, Kind); 33] = [
     ("schema", Kind::Text),
     ("synthetic", Kind::Flag),
     ("synthetic_banner", Kind::MaybeText),
@@ -42,6 +42,12 @@ pub(in crate::web) const REPORT_KEYS: [(&str, Kind); 27] = [
     ("sources", Kind::List),
     ("models", Kind::List),
     ("regimen_version", Kind::Text),
+    ("sex", Kind::Text),
+    ("hypothetical", Kind::MaybePart),
+    ("glance", Kind::Part),
+    ("neighbours", Kind::MaybePart),
+    ("imaging_sentence", Kind::Text),
+    ("performance_sentence", Kind::Text),
 ];
 
 /// What a key of the report holds.
