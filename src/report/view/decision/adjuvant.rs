@@ -281,7 +281,7 @@ fn other_years(cells: &[Cell]) -> String {
                 at.push(years.to_string());
                 gains.push(gain.text);
             }
-            None => versions.push((&cell.from, vec![years.to_string()], vec![gain.text])),
+            None => versions.push((cell.from.as_str(), vec![years.to_string()], vec![gain.text])),
         }
     }
     let sentence = |(from, at, gains): &(&str, Vec<String>, Vec<String>)| {
