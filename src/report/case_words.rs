@@ -1,4 +1,4 @@
-//! Sentences on what surrounds one assessment: hypothetical inputs, past patients like her, and how old inputs are.
+//! Sentences on what surrounds one assessment: hypothetical inputs, past patients like this one, and how old inputs are.
 
 use crate::study::{Assessment, InputAge, Neighbours};
 
@@ -6,7 +6,7 @@ use super::figure::IntervalFigure;
 use super::words;
 
 /// What every page of a changed record says.
-pub const HYPOTHETICAL: &str = "HYPOTHETICAL \u{2014} inputs were changed by hand; this is not her record and answers only \u{201c}what if\u{201d}";
+pub const HYPOTHETICAL: &str = "HYPOTHETICAL \u{2014} inputs were changed by hand; this is not the patient\u{2019}s record and answers only \u{201c}what if\u{201d}";
 
 /// What a hypothetical result is, and what it is not.
 pub const WHAT_IF: &str = "The model is asked again with other inputs. The difference says how the estimate depends on an input, not what would happen if that input were changed by treatment.";
@@ -38,7 +38,7 @@ pub fn drawn_from(from: &Neighbours) -> String {
             words::subtype_adjective(subtype)
         ),
         (shown, None) => format!(
-            "The {shown} nearest of {n} other {} with a recorded outcome in this cohort file, whatever their receptor subtype: hers is not known.",
+            "The {shown} nearest of {n} other {} with a recorded outcome in this cohort file, whatever their receptor subtype: that of this patient is not known.",
             patients(n)
         ),
     }
@@ -74,10 +74,29 @@ pub fn follow_up(days: f64, event: bool) -> String {
     if event { format!("Event after {years}") } else { format!("No event in {years}") }
 }
 
+fn days(days: f64) -> String {
+    if days == 1.0 { "1 day".to_owned() } else { format!("{days:.0} days") }
+}
+
+/// What is said where no given input has a date.
+pub const NO_DATES: &str = "Date not recorded for any input. Check how old they are before the numbers are used.";
+
+/// An input beyond its limit, with its age; nothing for any other.
+#[must_use]
+pub fn stale(label: &str, from: &InputAge) -> Option<String> {
+    let (age, limit) = from.days.zip(from.limit_days).filter(|_| from.stale)?;
+    Some(format!("{label}: {} old at the decision; the limit is {}.", days(age), days(limit)))
+}
+
+/// Inputs that have a limit of age and no date.
+#[must_use]
+pub fn undated(labels: &str) -> String {
+    format!("Date not recorded: {labels}. Check how old they are before the numbers are used.")
+}
+
 /// How old an input is; nothing where that is neither known nor asked.
 #[must_use]
 pub fn age(from: &InputAge) -> String {
-    let days = |days: f64| if days == 1.0 { "1 day".to_owned() } else { format!("{days:.0} days") };
     match (from.days, from.limit_days) {
         (Some(age), Some(limit)) if from.stale => {
             format!("Old: taken {} before the decision; the limit is {}.", days(age), days(limit))
@@ -119,5 +138,9 @@ mod tests {
         );
         assert_eq!(age_of(Some(1.0), Some(90.0), false), "Taken 1 day before the decision.");
         assert_eq!(age_of(None, None, false), "");
+        assert_eq!(
+            stale("MRI", &InputAge { input: "mri".to_owned(), days: Some(90.0), limit_days: Some(90.0), stale: false }),
+            None
+        );
     }
 }

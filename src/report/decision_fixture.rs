@@ -56,6 +56,7 @@ fn row(id: &str, label: &str) -> AdjuvantRow {
             PredictGain { version: "3.1".to_owned(), gain: "+1.0".to_owned(), range: None },
             PredictGain { version: "3.2".to_owned(), gain: "+1.7".to_owned(), range: Some("0.9 to 2.4".to_owned()) },
         ],
+        predict_other_years: "PREDICT 3.2 at 5 and 15 years: +0.6, +2.4".to_owned(),
         predict_absent: String::new(),
         caveats: vec!["The ratio was measured against no treatment.".to_owned()],
         conflicts: vec!["regimen and PREDICT 3.1 differ by more than their intervals allow.".to_owned()],
@@ -67,6 +68,7 @@ fn without_numbers(id: &str, label: &str) -> AdjuvantRow {
         benefits: Vec::new(),
         benefit_absent: "The trial measured recurrence, not death: its ratio is not applied to death.".to_owned(),
         predict: Vec::new(),
+        predict_other_years: String::new(),
         predict_absent: "PREDICT does not know this option.".to_owned(),
         conflicts: Vec::new(),
         ..row(id, label)

@@ -268,7 +268,7 @@ pub fn unknown_her2() -> Assessment {
         option.observed = None;
         option.n_comparable = 0;
         option.supported = false;
-        option.reason = "her subtype is unknown".to_owned();
+        option.reason = "the subtype is unknown".to_owned();
     }
     from
 }

@@ -82,9 +82,6 @@ pub fn input_state(state: InputState) -> &'static str {
     }
 }
 
-/// What can be said of the age of inputs.
-pub const AGE_OF_INPUTS: &str = "How old each value is cannot be told: the record holds no dates of scans and tests. Check them before the numbers are used.";
-
 /// At most `named` items by name, the others as a count.
 #[must_use]
 pub fn some_of(items: &[String], named: usize) -> String {

@@ -170,7 +170,7 @@ impl Error {
             ),
             Self::VoteFirst => (
                 "Vote first",
-                "The tumour board's case of this patient is in blind-first mode: her report and every estimate are shown once you have voted.".to_owned(),
+                "The tumour board's case of this patient is in blind-first mode: the report and every estimate are shown once you have voted.".to_owned(),
             ),
             Self::Forged => (
                 "The form was not accepted",

@@ -59,7 +59,7 @@ fn past_patients_with_an_outcome_are_shown_and_never_herself() {
     // F alone has a response on record (ypT1 ypN1), and like A no positive receptor.
     assert_eq!(a["neighbours"]["n_candidates"], 1);
     assert_eq!(a["neighbours"]["nearest"][0]["pcr"], false);
-    assert!(page.contains("Past patients most like her") && page.contains("A look at cases, not an estimate"));
+    assert!(page.contains("Past patients most like this one") && page.contains("A look at cases, not an estimate"));
     let (_, f) = assess("F", &[]);
     let (f, page) = f.unwrap();
     assert_eq!(f["neighbours"]["n_candidates"], 0);

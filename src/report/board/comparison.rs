@@ -94,7 +94,7 @@ pub fn compare(view: &ReportView, ids: &[String]) -> Option<Comparison> {
     let mut rows = vec![
         row("Eligibility", "Criteria of the trials behind the option", &eligibility),
         response(&sources),
-        row("Complete response observed", "Rate in her subtype and arm, or published", &observed),
+        row("Complete response observed", "Rate in the patient\u{2019}s subtype and arm, or published", &observed),
     ];
     for years in YEARS {
         let label = format!("Survival gained at {years:.0} years");
@@ -152,7 +152,7 @@ fn by_branch(rows: &[(&BranchView, &AdjuvantRow)], text: impl Fn(&AdjuvantRow) -
 fn eligibility(from: &Source) -> Cell {
     match from {
         Source::Arm(row) => {
-            let n = row.n_comparable.map(|n| format!("{n} patients of her subtype received it."));
+            let n = row.n_comparable.map(|n| format!("{n} patients of the same subtype received it."));
             Cell::lines([Some(row.standing.clone()), n].into_iter().flatten().collect(), "")
         }
         Source::Before(row) => Cell::lines(vec![row.eligibility.clone()], ""),

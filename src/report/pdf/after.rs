@@ -123,6 +123,8 @@ fn option(row: &AdjuvantRow) -> Vec<Row> {
     }
     let mut detail: Vec<Para> = row.conflicts.iter().map(|sentence| conflict(sentence)).collect();
     detail.extend((!row.listed.note.is_empty()).then(|| Para::soft(row.listed.note.as_str(), 8.0)));
+    let other = &row.predict_other_years;
+    detail.extend((!other.is_empty()).then(|| Para::soft(format!("{other}."), 8.0)));
     detail.extend(published(&row.listed));
     let more = row.caveats.iter().chain(&row.listed.effects);
     detail.extend(more.map(|sentence| Para::soft(sentence.as_str(), 8.0)));

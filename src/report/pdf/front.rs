@@ -7,7 +7,7 @@ use super::text::{Align, Para, Run};
 use super::tree::{Kind, Tree};
 use crate::report::ReportView;
 use crate::report::figure::IntervalFigure;
-use crate::report::view::{AnswerView, GateView, Measure, PerformanceMeasure, Sex};
+use crate::report::view::{AnswerView, GateView, Measure, PerformanceMeasure};
 
 /// Width of the drawing beside the answer.
 const ASIDE: f32 = 128.0;
@@ -109,11 +109,7 @@ fn sentences(answer: &AnswerView) -> Vec<Para> {
 
 /// Whether the model applies.
 pub(super) fn gate(flow: &mut Flow, view: &ReportView) {
-    let asked = match view.sex {
-        Sex::Male => "Does the model of response apply?",
-        _ => "Does the model of response apply to her?",
-    };
-    flow.heading(2, asked);
+    flow.heading(2, "Does the model of response apply?");
     let gate = &view.applicability;
     let (ink, shape) = sign(gate);
     let runs = vec![Run::new(format!("{}. ", gate.label), true, ink), Run::new(gate.sentence, false, Ink::Text)];

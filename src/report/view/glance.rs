@@ -1,8 +1,9 @@
 use serde::Serialize;
 
 use super::evidence::by_group;
-use crate::report::words;
-use crate::study::{Assessment, Input, InputState};
+use crate::report::{case_words, words};
+use crate::study::{Assessment, Input, InputAge, InputState};
+use crate::terms::Modality;
 
 /// Missing inputs of a group that are listed by name; more are counted.
 const NAMED: usize = 6;
@@ -14,8 +15,10 @@ pub struct GlanceView {
     pub counts: Vec<StateCount>,
     /// One row per group of inputs.
     pub groups: Vec<GroupGlance>,
-    /// How old the inputs are, or that nobody can tell.
-    pub age: &'static str,
+    /// Inputs older than their limit, each with its age in days.
+    pub stale: Vec<String>,
+    /// Which inputs have no date; empty where none that needs one lacks it.
+    pub undated: String,
 }
 
 /// How many inputs stand in one state.
@@ -71,7 +74,30 @@ pub(super) fn glance(assessment: &Assessment) -> GlanceView {
             .into_iter()
             .map(|(name, members)| group(name, &members))
             .collect(),
-        age: words::AGE_OF_INPUTS,
+        stale: assessment.ages.iter().filter_map(|age| case_words::stale(&label(assessment, age), age)).collect(),
+        undated: undated(assessment),
+    }
+}
+
+fn undated(assessment: &Assessment) -> String {
+    if assessment.ages.iter().all(|age| age.days.is_none()) {
+        return case_words::NO_DATES.to_owned();
+    }
+    let without = assessment.ages.iter().filter(|age| age.days.is_none());
+    match without.map(|age| label(assessment, age)).collect::<Vec<String>>().as_slice() {
+        [] => String::new(),
+        labels => case_words::undated(&words::some_of(labels, NAMED)),
+    }
+}
+
+/// The name of an input or a modality for people.
+fn label(assessment: &Assessment, age: &InputAge) -> String {
+    let input = assessment.inputs.iter().find(|input| input.column == age.input);
+    let modality = Modality::ALL.into_iter().find(|modality| modality.as_str() == age.input);
+    match (input, modality) {
+        (Some(input), _) => input.label.clone(),
+        (None, Some(modality)) => words::modality(modality).to_owned(),
+        (None, None) => words::group(&age.input),
     }
 }
 
@@ -112,5 +138,23 @@ mod tests {
         let mri = of("MRI measurements");
         assert_eq!(mri.given, "1 of 2");
         assert_eq!(mri.remarks, "Out of range: Functional tumour volume. Refused: Longest diameter.");
+    }
+
+    #[test]
+    fn old_inputs_stand_with_their_age_and_only_those_without_a_date_are_called_undated() {
+        let mut from = normal();
+        assert_eq!((glance(&from).stale.len(), glance(&from).undated.as_str()), (0, case_words::NO_DATES));
+        let age = |input: &str, days: Option<f64>, stale| InputAge {
+            input: input.to_owned(),
+            days,
+            limit_days: Some(90.0),
+            stale,
+        };
+        from.ages = vec![age("functional_tumour_volume", Some(120.0), true), age("mri", None, false)];
+        let some = glance(&from);
+        assert_eq!(some.stale, ["Functional tumour volume: 120 days old at the decision; the limit is 90 days."]);
+        assert!(some.undated.starts_with("Date not recorded: MRI. "), "{}", some.undated);
+        from.ages.truncate(1);
+        assert_eq!(glance(&from).undated, "");
     }
 }

@@ -5,7 +5,7 @@ use crate::report::figure::{IntervalFigure, decimals};
 use crate::report::words::{group, list};
 use crate::study::{Neighbour, Neighbours};
 
-/// Past patients like her.
+/// Past patients like this one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NeighboursView {
     /// Whom the list was drawn from, or that there is nobody.
@@ -57,8 +57,11 @@ pub(super) fn neighbours(from: &Neighbours) -> NeighboursView {
 }
 
 fn row(from: &Neighbour) -> NeighbourRow {
-    let mut differences: Vec<String> =
-        from.differences.iter().map(|each| format!("{}: {}, hers {}", each.label, each.theirs, each.hers)).collect();
+    let mut differences: Vec<String> = from
+        .differences
+        .iter()
+        .map(|each| format!("{}: {}, this patient {}", each.label, each.theirs, each.hers))
+        .collect();
     if from.n_further > 0 {
         differences.push(format!("{} further inputs differ", from.n_further));
     }
@@ -122,7 +125,7 @@ mod tests {
             "The 3 nearest of 41 other patients with triple-negative (HR-/HER2-) cancer",
             "1 of the 2 whose response is recorded had pathological complete response (50 %, 95 % Jeffreys interval 6 to 94 %).",
             "A look at cases, not an estimate",
-            "Age at diagnosis: 61 years, hers 47 years",
+            "Age at diagnosis: 61 years, this patient 47 years",
             "2 further inputs differ",
             "Recorded for one of the two only: 27 of Expression",
             "Event after 2.0 years",

@@ -127,9 +127,9 @@ fn gains(then: &BranchView, now: &BranchView) -> Vec<ThenAndNow> {
     let named = |rows: &[AdjuvantRow]| rows.iter().map(|row| row.listed.label.clone()).collect::<Vec<_>>();
     let (open_then, open_now) = (named(&then.rows), named(&now.rows));
     let closed = open_then.iter().filter(|label| !open_now.contains(label));
-    rows.extend(closed.map(|label| same(label, "open to her, or may be", "closed")));
+    rows.extend(closed.map(|label| same(label, "open, or may be", "closed")));
     let opened = open_now.iter().filter(|label| !open_then.contains(label));
-    rows.extend(opened.map(|label| same(label, "closed", "open to her, or may be")));
+    rows.extend(opened.map(|label| same(label, "closed", "open, or may be")));
     rows
 }
 

@@ -4,9 +4,10 @@ use super::listed::ListedRow;
 use super::survival::{SurvivalView, YEAR, survival};
 use crate::decide::benefit::{Horizon, NumberNeeded};
 use crate::decide::options::{Class, TimeZero, Truth};
-use crate::decide::sources::{Column, Conflict};
+use crate::decide::sources::{Cell, Column, Conflict};
 use crate::report::decision_words as words;
 use crate::report::figure::{IntervalFigure, percent_number};
+use crate::report::words::list;
 use crate::study::decision::{AdjuvantBranch, AdjuvantOption, OutlookAt};
 
 /// Options under one set of assumed states.
@@ -48,6 +49,8 @@ pub struct AdjuvantRow {
     pub benefit_absent: String,
     /// PREDICT at ten years, by version.
     pub predict: Vec<PredictGain>,
+    /// PREDICT at the other years in one sentence, by version; empty where there is none.
+    pub predict_other_years: String,
     /// Why PREDICT says nothing.
     pub predict_absent: String,
     /// What a reader of the numbers must know.
@@ -260,10 +263,31 @@ fn row(option: &AdjuvantOption, all: &[AdjuvantOption]) -> AdjuvantRow {
             Column::Numbers(_) => String::new(),
         },
         predict,
+        predict_other_years: other_years(option.sources.predict.cells()),
         predict_absent,
         caveats,
         conflicts: conflicts(&option.sources.conflicts),
     }
+}
+
+/// `PREDICT 3.2 at 5 and 15 years: +0.6, +2.4`, the versions one after the other.
+fn other_years(cells: &[Cell]) -> String {
+    let mut versions: Vec<(&str, Vec<String>, Vec<String>)> = Vec::new();
+    for cell in cells {
+        let Some(years) = cell.measured.at_years.filter(|&years| years != YEAR) else { continue };
+        let Some(gain) = IntervalFigure::points(&cell.value) else { continue };
+        match versions.iter_mut().find(|(from, ..)| *from == cell.from) {
+            Some((_, at, gains)) => {
+                at.push(years.to_string());
+                gains.push(gain.text);
+            }
+            None => versions.push((cell.from.as_str(), vec![years.to_string()], vec![gain.text])),
+        }
+    }
+    let sentence = |(from, at, gains): &(&str, Vec<String>, Vec<String>)| {
+        format!("{} at {} years: {}", from.replace("PREDICT Breast", "PREDICT"), list(at), gains.join(", "))
+    };
+    versions.iter().map(sentence).collect::<Vec<String>>().join("; ")
 }
 
 /// What both sides of the comparison receive; empty when nothing.
