@@ -48,7 +48,7 @@ const DOORS: [(&str, &[&str]); 27] = [
     ("smartcore", &["learn"]),
     ("askama", &["report", "web"]),
     ("krilla", &["report"]),
-    ("actix_web", &["web"]),
+    ("actix_web", &["web", "store/board/tests.rs"]),
     ("openidconnect", &["web"]),
     ("sqlx", &["store"]),
     ("argon2", &["store"]),

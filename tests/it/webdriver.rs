@@ -24,7 +24,11 @@ pub(crate) struct Browser<'a> {
 
 /// A free port of the loopback interface.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .expect("the driver answers")
+        .local_addr()
+        .expect("the driver answers")
+        .port()
 }
 
 impl Driver {
@@ -103,12 +107,12 @@ impl Browser<'_> {
 
     /// Opens an address and waits until it is loaded.
     pub(crate) fn go(&self, url: &str) {
-        self.command("POST", "/url", Some(&json!({"url": url}))).unwrap();
+        self.command("POST", "/url", Some(&json!({"url": url}))).expect("the driver answers");
     }
 
     /// The address that is shown.
     pub(crate) fn url(&self) -> String {
-        self.command("GET", "/url", None).unwrap().as_str().unwrap().to_owned()
+        self.command("GET", "/url", None).expect("the driver answers").as_str().expect("the driver answers").to_owned()
     }
 
     fn find(&self, css: &str) -> Result<String, String> {
@@ -124,7 +128,11 @@ impl Browser<'_> {
     /// The visible text of an element.
     pub(crate) fn text(&self, css: &str) -> String {
         let element = self.find(css).unwrap_or_else(|error| panic!("{css} at {}: {error}", self.url()));
-        self.command("GET", &format!("/element/{element}/text"), None).unwrap().as_str().unwrap().to_owned()
+        self.command("GET", &format!("/element/{element}/text"), None)
+            .expect("the driver answers")
+            .as_str()
+            .expect("the driver answers")
+            .to_owned()
     }
 
     /// Clicks an element, after which a page may load.
@@ -137,8 +145,9 @@ impl Browser<'_> {
     /// Types into a field, over what it held.
     pub(crate) fn fill(&self, css: &str, text: &str) {
         let element = self.find(css).unwrap_or_else(|error| panic!("{css} at {}: {error}", self.url()));
-        self.command("POST", &format!("/element/{element}/clear"), Some(&json!({}))).unwrap();
-        self.command("POST", &format!("/element/{element}/value"), Some(&json!({"text": text}))).unwrap();
+        self.command("POST", &format!("/element/{element}/clear"), Some(&json!({}))).expect("the driver answers");
+        self.command("POST", &format!("/element/{element}/value"), Some(&json!({"text": text})))
+            .expect("the driver answers");
     }
 
     /// Chooses the option of a list by its value.
@@ -148,7 +157,7 @@ impl Browser<'_> {
 
     /// The value of a script run in the page.
     pub(crate) fn run(&self, script: &str) -> Value {
-        self.command("POST", "/execute/sync", Some(&json!({"script": script, "args": []}))).unwrap()
+        self.command("POST", "/execute/sync", Some(&json!({"script": script, "args": []}))).expect("the driver answers")
     }
 }
 
