@@ -117,7 +117,7 @@ fn two_people_sign_in_read_ask_what_if_and_lose_nothing_on_one_case() {
     // A report, on a telephone: nothing is wider than the window, no script ran, and the forms are linked.
     let report = first_report(&clinician, &server);
     clinician.go(&report);
-    assert!(clinician.text("main").contains("Research"), "{}", clinician.text("main"));
+    assert!(clinician.text("h1").contains("Treatment-response report"), "{}", clinician.text("h1"));
     let wide = clinician.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
     assert_eq!(wide.as_i64(), Some(0), "the report fits a telephone");
     for form in [".pdf", ".fhir.json", "/plain/en", "/plain/de"] {
