@@ -1,7 +1,7 @@
 //! The tumour board's pages: queue and agenda, case, plans side by side, decision, follow-up.
 //!
 //! Every handler names the right that it needs, writes the view of a patient to the audit log before it answers, and
-//! asks [`load`] whether the reader may see the model's numbers yet. A form that was made from an older version is
+//! asks `load` whether the reader may see the model's numbers yet. A form that was made from an older version is
 //! answered by the same page with what was typed and what stands there now.
 
 mod asked;
