@@ -150,6 +150,12 @@ impl Browser<'_> {
 
     /// Clicks an element, after which a page may load.
     pub(crate) fn click(&self, css: &str) {
+        // The style sheet scrolls smoothly, and a click would come before the element has arrived.
+        self.run(&format!(
+            "const found = document.querySelector({}); \
+             if (found) found.scrollIntoView({{block: 'center', behavior: 'instant'}})",
+            json!(css)
+        ));
         let element = self.find(css).unwrap_or_else(|error| panic!("{css} at {}: {error}", self.url()));
         self.command("POST", &format!("/element/{element}/click"), Some(&json!({})))
             .unwrap_or_else(|error| panic!("{css} at {}: {error}", self.url()));
