@@ -60,11 +60,7 @@ impl IndexEntry {
     }
 
     fn class(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Applies => "applies",
-            Verdict::Caution => "caution",
-            Verdict::DoesNotApply => "refused",
-        }
+        crate::report::words::verdict_class(self.verdict)
     }
 
     fn modalities_text(&self) -> String {

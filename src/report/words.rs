@@ -51,6 +51,16 @@ pub fn subtype_adjective(subtype: Subtype) -> &'static str {
     }
 }
 
+/// `applies`, `caution` or `refused`: the class of a verdict in the style sheet.
+#[must_use]
+pub fn verdict_class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Applies => "applies",
+        Verdict::Caution => "caution",
+        Verdict::DoesNotApply => "refused",
+    }
+}
+
 /// The verdict in two or three words.
 #[must_use]
 pub fn verdict(verdict: Verdict) -> &'static str {

@@ -139,11 +139,7 @@ impl SurvivalGate {
     /// `applies`, `caution` or `refused`, for the style sheet.
     #[must_use]
     pub fn class(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Applies => "applies",
-            Verdict::Caution => "caution",
-            Verdict::DoesNotApply => "refused",
-        }
+        crate::report::words::verdict_class(self.verdict)
     }
 }
 
